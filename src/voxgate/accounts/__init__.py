@@ -1,0 +1,1 @@
+"""Who exists: accounts, sessions and keys in SQL, the source of truth."""

@@ -1,0 +1,1 @@
+"""The gate: who may, and how often. A library of its own."""

@@ -1,0 +1,166 @@
+"""The values of one decision: the rule of a route, the question to the store, and its answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from voxgate.gate.errors import Refusal
+from voxgate.gate.limits import Limit
+from voxgate.gate.principal import CredentialKind, Principal
+
+DEFAULT_TIER = "standard"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """What the store knows of an account.
+
+    Attributes:
+        subject: Stable opaque id.
+        tier: Name of the tier.
+        is_active: False ends every credential of the account.
+        version: Grows with every change; an older state never replaces a newer one.
+    """
+
+    subject: str
+    tier: str = DEFAULT_TIER
+    is_active: bool = True
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """What the store knows of a session. An ended session is never revived.
+
+    Attributes:
+        session_id: Id of the session, the ``sid`` of its tokens.
+        subject: The account it belongs to.
+        expires_at_ms: End of the session, milliseconds since the epoch.
+        is_ended: True once it was logged out or revoked.
+    """
+
+    session_id: str
+    subject: str
+    expires_at_ms: int
+    is_ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """What the store knows of an API key. A revoked key is never revived.
+
+    Attributes:
+        key_id: The public part of the key.
+        subject: The account it belongs to.
+        digest: SHA-256 of the secret part.
+        scopes: What the key may do; empty means everything that the account may do.
+        expires_at_ms: End of the key, or None.
+        is_ended: True once it was revoked.
+    """
+
+    key_id: str
+    subject: str
+    digest: bytes = field(repr=False)
+    scopes: frozenset[str] = frozenset()
+    expires_at_ms: int | None = None
+    is_ended: bool = False
+
+
+State = AccountState | SessionState | KeyState
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One limit on one partition, to be spent by one request.
+
+    Attributes:
+        limit: The limit.
+        partition: Whose counter it is, such as ``ip:192.0.2.7``; None for the subject that the
+            credential proves.
+        cost: Units that the request weighs, 1 to 1,048,575.
+    """
+
+    limit: Limit
+    partition: str | None = None
+    cost: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question to the store: may this request pass?
+
+    Attributes:
+        kind: Kind of the credential; None asks for the limits alone.
+        credential_id: Session id or key id.
+        subject: The ``sub`` of a token; None for a key, whose account only the store knows.
+        digest: SHA-256 of a key's secret.
+        scopes: Scopes that the route needs; a key must hold them all.
+        tier: Tier that the route needs, or None.
+        charges: For each tier, what the request spends. The key ``""`` serves tiers that are not
+            named and requests without a credential.
+    """
+
+    charges: Mapping[str, tuple[Charge, ...]]
+    kind: CredentialKind | None = None
+    credential_id: str = ""
+    subject: str | None = None
+    digest: bytes = field(default=b"", repr=False)
+    scopes: frozenset[str] = frozenset()
+    tier: str | None = None
+
+    def charges_for(self, tier: str) -> tuple[Charge, ...]:
+        """Return what a request of this tier spends."""
+        found = self.charges.get(tier)
+        return self.charges.get("", ()) if found is None else found
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One limit as it stands after a decision.
+
+    Attributes:
+        limit: The limit.
+        used: Units spent in the window that ends now.
+        next_free_ms: Milliseconds until more quota is available; 0 when nothing is spent.
+    """
+
+    limit: Limit
+    used: int
+    next_free_ms: int
+
+    @property
+    def remaining(self) -> int:
+        """Units that are left."""
+        return max(0, self.limit.quota - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer of one admission.
+
+    Attributes:
+        principal: Who asks, when a credential was proven.
+        refusal: Why not; None when the request may pass.
+        readings: The limits that bound the request, as they stand now.
+    """
+
+    principal: Principal | None = None
+    refusal: Refusal | None = None
+    readings: tuple[Reading, ...] = ()
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the request may pass."""
+        return self.refusal is None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The store does not know a record that the decision needs; it must be read from the directory.
+
+    Attributes:
+        kind: ``account``, ``session`` or ``key``.
+        record_id: Id of the record.
+    """
+
+    kind: str
+    record_id: str

@@ -1,0 +1,1 @@
+"""The gate for Flask: the only folder that imports flask."""

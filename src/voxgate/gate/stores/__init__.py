@@ -1,0 +1,1 @@
+"""Stores of the gate, and the one way to open them."""

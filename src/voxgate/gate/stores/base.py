@@ -1,0 +1,58 @@
+"""What a store of the gate must do: the protocol, and the directory that knows what a store forgot."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from voxgate.gate.decision import AccountState, Charge, Decision, KeyState, Query, Reading, SessionState, State, Unknown
+
+
+class Store(Protocol):
+    """The shared facts of the gate. Every method raises StoreUnavailableError when it cannot answer."""
+
+    def decide(self, query: Query) -> Decision | Unknown:
+        """Decide one request in one atomic call: credential, account, tier and every limit, or nothing."""
+        ...
+
+    def put_state(self, state: State) -> None:
+        """Record a state; never revives what has ended, never replaces a newer account."""
+        ...
+
+    def end_session(self, session_id: str, *, expires_at_ms: int) -> None:
+        """End a session for ever, known or not; holds from the next decision of any process."""
+        ...
+
+    def end_key(self, key_id: str) -> None:
+        """Revoke an API key for ever, known or not; holds from the next decision of any process."""
+        ...
+
+    def usage(self, charges: Sequence[Charge]) -> tuple[Reading, ...]:
+        """Read limits without spending; every charge names its partition."""
+        ...
+
+    def reset(self, partition: str) -> int:
+        """Forget every counter of a partition; returns how many there were."""
+        ...
+
+    def ping(self) -> None:
+        """Return when the store answers."""
+        ...
+
+    def close(self) -> None:
+        """Release what the store holds."""
+        ...
+
+
+class Directory(Protocol):
+    """The source of truth behind a store: what is looked up when the store does not know."""
+
+    def find_account(self, subject: str) -> AccountState | None:
+        """Return the account, or None when there is none."""
+        ...
+
+    def find_session(self, session_id: str) -> SessionState | None:
+        """Return the session, or None when there is none."""
+        ...
+
+    def find_key(self, key_id: str) -> KeyState | None:
+        """Return the API key, or None when there is none."""
+        ...
