@@ -93,7 +93,8 @@ class Query:
         credential_id: Session id or key id.
         subject: The ``sub`` of a token; None for a key, whose account only the store knows.
         digest: SHA-256 of a key's secret.
-        scopes: Scopes that the route needs; a key must hold them all.
+        granted: Scopes that a token carries; the scopes of a key are in the store.
+        scopes: Scopes that the route needs; a credential with scopes must hold them all.
         tier: Tier that the route needs, or None.
         charges: For each tier, what the request spends. The key ``""`` serves tiers that are not
             named and requests without a credential.
@@ -104,6 +105,7 @@ class Query:
     credential_id: str = ""
     subject: str | None = None
     digest: bytes = field(default=b"", repr=False)
+    granted: frozenset[str] = frozenset()
     scopes: frozenset[str] = frozenset()
     tier: str | None = None
 

@@ -48,6 +48,19 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldFault:
+    """One field of a request that cannot be accepted.
+
+    Attributes:
+        pointer: RFC 6901 pointer to the field, such as ``/username``.
+        detail: What is wrong with it and what would be right; never the value itself.
+    """
+
+    pointer: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """An expected no. A value, never an exception.
 
@@ -57,6 +70,7 @@ class Refusal:
         retry_after_s: Whole seconds after which the same request can pass.
         violated: Names of the policies that refused.
         scopes: The scopes that were needed.
+        faults: The fields that were wrong, all at once.
     """
 
     code: str
@@ -64,6 +78,7 @@ class Refusal:
     retry_after_s: int | None = None
     violated: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    faults: tuple[FieldFault, ...] = ()
 
 
 def _table(*rows: Problem) -> dict[str, Problem]:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from voxgate.gate.decision import AccountState, Charge, Decision, KeyState, Query, Reading, SessionState, State, Unknown
+from voxgate.gate.errors import Refusal
+from voxgate.gate.limits import Limit
 
 
 class Store(Protocol):
@@ -56,3 +58,21 @@ class Directory(Protocol):
     def find_key(self, key_id: str) -> KeyState | None:
         """Return the API key, or None when there is none."""
         ...
+
+
+def refuse_over_limits(waits: Sequence[tuple[int, Limit]]) -> Refusal | None:
+    """Return the refusal of every limit that must be waited for, told by the longest wait; None when all fit.
+
+    Args:
+        waits: For each limit the milliseconds until the request fits, 0 when it fits now.
+    """
+    refused = [(wait_ms, limit) for wait_ms, limit in waits if wait_ms > 0]
+    if not refused:
+        return None
+    wait_ms, limit = max(refused, key=lambda each: each[0])
+    return Refusal(
+        "RATE_LIMITED",
+        message=f"Too many requests. Limit: {limit}",
+        retry_after_s=-(-wait_ms // 1000),
+        violated=tuple(limit.name for _, limit in refused),
+    )

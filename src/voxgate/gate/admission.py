@@ -1,0 +1,202 @@
+"""THE decision: what was shown is verified without I/O, then one store call decides everything else."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from voxgate.gate import api_keys, events
+from voxgate.gate.clock import Clock
+from voxgate.gate.decision import Charge, Decision, Query, Reading, State, Unknown
+from voxgate.gate.errors import Refusal, VoxgateError
+from voxgate.gate.events import EventSink
+from voxgate.gate.principal import CredentialKind
+from voxgate.gate.stores.base import Directory, Store
+from voxgate.gate.tiers import Rule, Tiers
+from voxgate.gate.tokens import Signer
+
+BAD_CREDENTIALS = "bad-credentials"
+_GUESSES = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED"})
+# A session and its account: more look-ups than that cannot be needed for one request.
+_MAX_LOOKUPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a request has shown; proves nothing yet."""
+
+    kind: CredentialKind
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedRoute:
+    """A rule with everything about it that can be computed before the first request."""
+
+    rule: Rule
+    charges: Mapping[str, tuple[Charge, ...]]
+
+
+class Admission:
+    """Decides requests. Knows no framework: values in, a Decision out.
+
+    Args:
+        store: The shared facts.
+        signer: Verifies tokens.
+        tiers: Says which limits bind.
+        clock: Source of time for the expiry of tokens.
+        directory: Where a session, key or account is looked up that the store does not know; without one,
+            what the store does not know is refused.
+        emit: Takes security events.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        signer: Signer,
+        tiers: Tiers,
+        clock: Clock,
+        directory: Directory | None = None,
+        emit: EventSink = events.log_event,
+    ) -> None:
+        self.store = store
+        self.signer = signer
+        self.tiers = tiers
+        self._clock = clock
+        self._directory = directory
+        self._emit = emit
+
+    def prepare(self, rule: Rule) -> GuardedRoute:
+        """Return the rule with its limits resolved.
+
+        Raises:
+            ConfigurationError: The rule's limits cannot be resolved.
+        """
+        return GuardedRoute(rule=rule, charges=self.tiers.charges_of(rule))
+
+    def decide(self, route: GuardedRoute, credential: Credential | None, *, address: str) -> Decision:
+        """Decide one request; one store call, none when the credential is refused by its form or signature.
+
+        Args:
+            route: The prepared rule of the route.
+            credential: What was shown, or None.
+            address: The client's address.
+
+        Returns:
+            The decision; a store that does not answer is a refusal too.
+        """
+        if not route.rule.credentials:
+            return self._ask(Query(charges=at_address(route.charges, address)))
+        query = self._read(route, credential)
+        if isinstance(query, Refusal):
+            return Decision(refusal=query)
+        decision = self._ask(query)
+        if decision.refusal is not None and decision.refusal.code in _GUESSES:
+            return self._charge_guess(decision, address)
+        return decision
+
+    def spend(self, charges: Sequence[Charge]) -> Decision:
+        """Spend limits alone, all or nothing; one store call. Every charge names its partition."""
+        return self._ask(Query(charges={"": tuple(charges)}))
+
+    def usage(self, charges: Sequence[Charge]) -> tuple[Reading, ...]:
+        """Read limits without spending; one store call.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """
+        return self.store.usage(charges)
+
+    def _read(self, route: GuardedRoute, credential: Credential | None) -> Query | Refusal:
+        """Turn what was shown into a question for the store, or refuse it without one."""
+        rule = route.rule
+        if credential is None:
+            return Refusal("API_KEY_MISSING" if rule.credentials == {CredentialKind.API_KEY} else "TOKEN_MISSING")
+        if credential.kind not in rule.credentials:
+            return _refuse_kind(credential.kind)
+        read = {
+            CredentialKind.ACCESS: self._read_access,
+            CredentialKind.REFRESH: self._read_refresh,
+            CredentialKind.API_KEY: self._read_key,
+        }
+        return read[credential.kind](route, credential.text)
+
+    def _read_access(self, route: GuardedRoute, text: str) -> Query | Refusal:
+        claims = self.signer.verify_access(text, now_ms=self._clock.now_ms())
+        if isinstance(claims, Refusal):
+            return claims
+        return Query(
+            charges=route.charges,
+            kind=CredentialKind.ACCESS,
+            credential_id=claims.session_id,
+            subject=claims.subject,
+            granted=claims.scopes,
+            scopes=route.rule.scopes,
+            tier=route.rule.tier,
+        )
+
+    def _read_refresh(self, route: GuardedRoute, text: str) -> Query | Refusal:
+        claims = self.signer.verify_refresh(text)
+        if isinstance(claims, Refusal):
+            return claims
+        return Query(charges=route.charges, kind=CredentialKind.REFRESH, credential_id=claims.session_id)
+
+    def _read_key(self, route: GuardedRoute, text: str) -> Query | Refusal:
+        key = api_keys.parse_key(text)
+        if key is None:
+            return Refusal("API_KEY_INVALID")
+        return Query(
+            charges=route.charges,
+            kind=CredentialKind.API_KEY,
+            credential_id=key.key_id,
+            digest=key.digest,
+            scopes=route.rule.scopes,
+            tier=route.rule.tier,
+        )
+
+    def _ask(self, query: Query) -> Decision:
+        try:
+            for _ in range(_MAX_LOOKUPS):
+                answer = self.store.decide(query)
+                if isinstance(answer, Decision):
+                    return answer
+                if not self._read_through(answer):
+                    return Decision(refusal=_refuse_unknown(answer))
+        except VoxgateError as error:
+            # The directory may be what does not answer; for the client it is the same.
+            self._emit(events.STORE_UNAVAILABLE, {"reason": str(error)})
+        return Decision(refusal=Refusal("STORE_UNAVAILABLE", retry_after_s=1))
+
+    def _read_through(self, unknown: Unknown) -> bool:
+        """Look up in the directory what the store has lost; False when it is nowhere."""
+        if self._directory is None:
+            return False
+        find: dict[str, Callable[[str], State | None]] = {
+            "account": self._directory.find_account,
+            "session": self._directory.find_session,
+            "key": self._directory.find_key,
+        }
+        state = find[unknown.kind](unknown.record_id)
+        if state is not None:
+            self.store.put_state(state)
+        return state is not None
+
+    def _charge_guess(self, decision: Decision, address: str) -> Decision:
+        charges = [Charge(limit, f"ip:{address}") for limit in self.tiers.policy(BAD_CREDENTIALS)]
+        guess = self.spend(charges)
+        return decision if guess.is_allowed else guess
+
+
+def at_address(charges: Mapping[str, tuple[Charge, ...]], address: str) -> Mapping[str, tuple[Charge, ...]]:
+    """Return what a request without a credential spends: the default charges, on the address' own counters."""
+    partition = f"ip:{address}"
+    return {"": tuple(replace(charge, partition=partition) for charge in charges[""])}
+
+
+def _refuse_kind(kind: CredentialKind) -> Refusal:
+    if kind is CredentialKind.API_KEY:
+        return Refusal("INSUFFICIENT_SCOPE", message="An API key does not open this route; log in and use the token.")
+    return Refusal("INVALID_TOKEN", message=f"This route does not take the {kind} token")
+
+
+def _refuse_unknown(unknown: Unknown) -> Refusal:
+    return Refusal("API_KEY_INVALID" if unknown.kind == "key" else "TOKEN_REVOKED")

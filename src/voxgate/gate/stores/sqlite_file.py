@@ -1,0 +1,93 @@
+"""One SQLite file shared by threads and processes: fair turns, a bounded wait, and one kind of error."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from voxgate.gate.errors import StoreUnavailableError
+from voxgate.gate.stores.sqlite_schema import SCHEMA
+
+# SQLite's own busy waiting is unfair: under contention single calls stalled for 1.9 s. Short tries of our own are fair.
+_TRY_EVERY_S = 0.0003
+
+
+class SqliteFile:
+    """A SQLite file in WAL mode with the store's tables, opened at first use and again after trouble.
+
+    Args:
+        path: The file; its folder must exist.
+        budget_s: Longest wait for a turn, in seconds.
+    """
+
+    def __init__(self, path: Path, *, budget_s: float) -> None:
+        self._path = path
+        self._budget_s = budget_s
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the file alone: threads queue on a lock, processes on the file.
+
+        Raises:
+            StoreUnavailableError: No turn came within the budget, or SQLite failed; nothing was changed.
+        """
+        deadline = time.monotonic() + self._budget_s
+        if not self._lock.acquire(timeout=self._budget_s):
+            raise StoreUnavailableError("the store is busy")
+        try:
+            connection = self._begin(deadline)
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back(connection)
+                raise
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(f"{self._path}: {error}") from error
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        """Close the file; the next transaction opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _begin(self, deadline: float) -> sqlite3.Connection:
+        while True:
+            try:
+                if self._connection is None:
+                    self._connection = self._open()
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise
+                time.sleep(_TRY_EVERY_S)
+            else:
+                return self._connection
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            # Survives kill -9 of every process; after a power cut the truth is read again from the directory.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.executescript(SCHEMA)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            # The connection cannot be trusted any more; the next turn opens a new one.
+            connection.close()
+            self._connection = None

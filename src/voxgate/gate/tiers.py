@@ -1,0 +1,90 @@
+"""Rules and tiers: what a route demands, and which limits bind it for each tier."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from voxgate.gate.decision import Charge
+from voxgate.gate.errors import ConfigurationError
+from voxgate.gate.limits import MAX_COST, Limit, parse_limits
+from voxgate.gate.principal import CredentialKind
+
+BOTH = frozenset({CredentialKind.ACCESS, CredentialKind.API_KEY})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a route demands of a request.
+
+    Attributes:
+        credentials: Kinds of credential that open it; empty opens it to everybody, limited by address.
+        scopes: Scopes that the credential must hold.
+        tier: Tier that the account must have, or None.
+        policy: Name of the limits that bind this route instead of the tier's own.
+        limits: The limits of the policy as a limit string; None reads them from the settings.
+        cost: Units that a request weighs.
+        is_exempt: True for a route that is neither guarded nor limited.
+    """
+
+    credentials: frozenset[CredentialKind] = BOTH
+    scopes: frozenset[str] = frozenset()
+    tier: str | None = None
+    policy: str | None = None
+    limits: str | None = None
+    cost: int = 1
+    is_exempt: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a cost that no window can hold.
+
+        Raises:
+            ConfigurationError: The cost is out of bounds.
+        """
+        if not 1 <= self.cost <= MAX_COST:
+            raise ConfigurationError("cost", f"must be 1 to {MAX_COST}")
+
+
+class Tiers:
+    """The limits of every tier and of every named policy.
+
+    Args:
+        tiers: For each tier the limit string of everything that has no policy of its own.
+        default: The limit string of requests without a credential, and of tiers that are not named.
+        policies: For each named policy its limit string.
+
+    Raises:
+        ConfigurationError: A text is not a limit string.
+    """
+
+    def __init__(self, tiers: Mapping[str, str], *, default: str, policies: Mapping[str, str]) -> None:
+        self._tiers = {name: parse_limits(text, name=name) for name, text in tiers.items()}
+        self._default = parse_limits(default, name="default")
+        self._policies = {name: parse_limits(text, name=name) for name, text in policies.items()}
+
+    def policy(self, name: str) -> tuple[Limit, ...]:
+        """Return the limits of a named policy.
+
+        Raises:
+            ConfigurationError: No such policy is set.
+        """
+        if name not in self._policies:
+            setting = "RATELIMIT_" + name.upper().replace("-", "_")
+            raise ConfigurationError(setting, f"the policy {name!r} is used by a route and not set")
+        return self._policies[name]
+
+    def charges_of(self, rule: Rule) -> Mapping[str, tuple[Charge, ...]]:
+        """Return what a request under the rule spends, for each tier; computed once per route.
+
+        Raises:
+            ConfigurationError: The rule names a policy that is not set, or its limits are not a limit string.
+        """
+        if rule.limits is not None:
+            own = parse_limits(rule.limits, name=rule.policy or "route")
+        elif rule.policy is not None:
+            own = self.policy(rule.policy)
+        else:
+            return {name: _charges(limits, rule) for name, limits in {**self._tiers, "": self._default}.items()}
+        return {"": _charges(own, rule)}
+
+
+def _charges(limits: tuple[Limit, ...], rule: Rule) -> tuple[Charge, ...]:
+    return tuple(Charge(limit, cost=rule.cost) for limit in limits)
