@@ -1,0 +1,98 @@
+"""What a caller may ask to have spoken, with its bounds and every fault at once."""
+
+import difflib
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from voxgate.speech.text import tidy
+
+DEFAULT_VOICE = "Alnilam"
+DEFAULT_FORMAT = "wav"
+MAX_TEXT_CHARS = 5_000
+MIN_SPEED_RATIO, MAX_SPEED_RATIO = 0.5, 2.0
+MIN_PITCH_SEMITONES, MAX_PITCH_SEMITONES = -10.0, 10.0
+
+TEXT_EMPTY = "Text cannot be empty"
+TEXT_TOO_LONG = "Text too long"
+TEXT_BLOCKED = "Text contains potentially harmful content"
+
+_ECHO_CHARS = 64  # an unknown name is repeated in the answer, but never a long one
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequest:
+    """One text to speak.
+
+    Attributes:
+        text: As the caller sent it; 1 to 5000 characters once tidied.
+        voice_name: A name of the voice list.
+        output_format: ``wav`` or ``mp3``.
+        speed_ratio: 0.5 to 2.0; the audio lasts 1/speed_ratio as long as at 1.0.
+        pitch_semitones: -10 to 10.
+    """
+
+    text: str
+    voice_name: str = DEFAULT_VOICE
+    output_format: str = DEFAULT_FORMAT
+    speed_ratio: float = 1.0
+    pitch_semitones: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with a request.
+
+    Attributes:
+        field: The field as the HTTP interface names it.
+        detail: What is wrong, for the caller.
+    """
+
+    field: str
+    detail: str
+
+
+def find_faults(
+    request: SpeechRequest, *, voices: Collection[str], formats: Collection[str], blocked_patterns: Collection[str]
+) -> list[Fault]:
+    """Find everything wrong with a request, in the order of its fields; an empty list lets it pass.
+
+    Args:
+        request: What the caller asks.
+        voices: Every known voice name.
+        formats: Every known output format.
+        blocked_patterns: Texts that the operator does not want spoken, matched without regard to case.
+    """
+    faults = _text_faults(request.text, blocked_patterns)
+    if request.voice_name not in voices:
+        faults.append(Fault("voice_name", _unknown("voice", request.voice_name, voices)))
+    if request.output_format not in formats:
+        faults.append(Fault("output_format", f"Unknown format; one of {', '.join(sorted(formats))}"))
+    # Written as what is allowed, because no comparison with NaN is true.
+    if not MIN_SPEED_RATIO <= request.speed_ratio <= MAX_SPEED_RATIO:
+        faults.append(Fault("speed", f"Speed must be between {MIN_SPEED_RATIO} and {MAX_SPEED_RATIO}"))
+    if not MIN_PITCH_SEMITONES <= request.pitch_semitones <= MAX_PITCH_SEMITONES:
+        faults.append(
+            Fault("pitch", f"Pitch must be between {MIN_PITCH_SEMITONES:g} and {MAX_PITCH_SEMITONES:g} semitones")
+        )
+    return faults
+
+
+def _text_faults(text: str, blocked_patterns: Collection[str]) -> list[Fault]:
+    tidied = tidy(text)
+    if not tidied:
+        return [Fault("text", TEXT_EMPTY)]
+    faults = []
+    if len(tidied) > MAX_TEXT_CHARS:
+        faults.append(Fault("text", TEXT_TOO_LONG))
+    folded = tidied.casefold()
+    if any(pattern.casefold() in folded for pattern in blocked_patterns):
+        faults.append(Fault("text", TEXT_BLOCKED))
+    return faults
+
+
+def _unknown(what: str, name: str, known: Collection[str]) -> str:
+    name = name[:_ECHO_CHARS]
+    by_folded = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    hint = f"; did you mean {by_folded[near[0]]}?" if near else ""
+    return f"Unknown {what}: {name}{hint}"

@@ -1,0 +1,120 @@
+"""Text made safe and small for an engine: cleaned first, then split into segments."""
+
+# ruff: noqa: RUF001 - the marks of many scripts look like each other, and all of them are meant
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_SEGMENT_CHARS = 400
+MAX_RUN_BYTES = 48
+
+_LINE_BREAKS = frozenset("\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+_VARIATION_SELECTORS = frozenset([*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), *range(0x180B, 0x180E), 0x180F])
+
+_SPACES = re.compile(r"[^\S\n]+")
+_SPACED_BREAK = re.compile(r" ?\n ?")
+_PARAGRAPH = re.compile(r"\n{2,}")
+_RUN = re.compile(r"\S+")
+
+_CLOSERS = "\"')\\]»”’」』）】》"
+_SENTENCE_END = re.compile(rf"[.!?…؟۔।॥]+[{_CLOSERS}]*(?=\s)|[。！？；．｡]+[{_CLOSERS}]*|\n\n")
+_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:[^\W\d_]|Mrs?|Ms|Dr|Prof|St|Jr|Sr|vs|Mt|Nos?|e\.g|i\.e)\.$")
+_CLAUSE_END = re.compile(r"[,;:](?=\s)|[，、；：،؛]")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of cleaned text that an engine speaks in one call.
+
+    Attributes:
+        offset: Where it begins in the cleaned text, in characters.
+        text: 1 to 400 characters, with no white space at either end.
+    """
+
+    offset: int
+    text: str
+
+
+def tidy(text: str) -> str:
+    """Give the text as people mean it: the form whose characters are counted.
+
+    Unicode NFC; control, bidirectional, zero-width, private and unassigned characters and variation selectors are
+    dropped; white space is one space, a line break, or the empty line between two paragraphs.
+    """
+    kept = "".join(_keep(char) for char in text.replace("\r\n", "\n").replace("\r", "\n"))
+    kept = _SPACED_BREAK.sub("\n", _SPACES.sub(" ", unicodedata.normalize("NFC", kept)))
+    return _PARAGRAPH.sub("\n\n", kept).strip()
+
+
+def clean(text: str) -> str:
+    """Give text that is safe to hand to an engine: tidied, and with no long unbroken run.
+
+    libespeak-ng keeps words in C buffers of fixed size and overruns them (384 characters of ``W.W.W.`` end the
+    process), so no run without white space is longer than 48 bytes of UTF-8. ``[[`` would start its phoneme input.
+    This lowers the number of crashes; only the process that an engine runs in makes a crash harmless.
+    """
+    text = re.sub(r"\[(?=\[)", "[ ", tidy(text))
+    return _RUN.sub(lambda run: _broken(run[0]), text)
+
+
+def split(text: str) -> list[Segment]:
+    """Cut cleaned text into segments of at most 400 characters.
+
+    Cuts at the ends of sentences and paragraphs; a longer sentence at a comma, else at a space, else anywhere.
+    Nothing but white space is lost: ``text[s.offset:s.offset + len(s.text)] == s.text``.
+    """
+    segments = []
+    for start, end in _sentences(text):
+        for offset, stop in _pieces(text, start, end):
+            piece = text[offset:stop]
+            if spoken := piece.strip():
+                segments.append(Segment(offset + len(piece) - len(piece.lstrip()), spoken))
+    return segments
+
+
+def _keep(char: str) -> str:
+    if char in _LINE_BREAKS:
+        return "\n"
+    if char.isspace() or char == "\u200b":  # the zero-width space stands between the words of Thai and Khmer
+        return " "
+    if unicodedata.category(char)[0] == "C":
+        return " " if unicodedata.category(char) == "Cc" else ""
+    return "" if ord(char) in _VARIATION_SELECTORS else char
+
+
+def _broken(run: str) -> str:
+    if len(run.encode()) <= MAX_RUN_BYTES:
+        return run
+    out, size = [], 0
+    for char in run:
+        bytes_ = len(char.encode())
+        if size + bytes_ > MAX_RUN_BYTES:
+            out.append(" ")
+            size = 0
+        out.append(char)
+        size += bytes_
+    return "".join(out)
+
+
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for mark in _SENTENCE_END.finditer(text):
+        if mark[0] == "." and _ABBREVIATION.search(text[max(start, mark.end() - 8) : mark.end()]):
+            continue
+        yield start, mark.end()
+        start = mark.end()
+    yield start, len(text)
+
+
+def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    while end - start > MAX_SEGMENT_CHARS:
+        limit = start + MAX_SEGMENT_CHARS
+        # A comma in the first quarter would leave a scrap before a long rest.
+        clauses = [mark.end() for mark in _CLAUSE_END.finditer(text, start + MAX_SEGMENT_CHARS // 4, limit)]
+        spaces = max(text.rfind(" ", start, limit), text.rfind("\n", start, limit)) + 1
+        cut = clauses[-1] if clauses else spaces or limit
+        yield start, cut
+        start = cut
+    yield start, end
