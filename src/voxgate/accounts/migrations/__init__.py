@@ -1,0 +1,1 @@
+"""Every change of the SQL schema, in order, run by Alembic."""

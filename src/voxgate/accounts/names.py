@@ -1,0 +1,57 @@
+"""Names that people choose: which usernames, e-mail addresses and labels are accepted, and how they are compared."""
+
+import re
+import unicodedata
+
+USERNAME_MIN_CHARACTERS = 3
+USERNAME_MAX_CHARACTERS = 64
+EMAIL_MAX_CHARACTERS = 254  # RFC 5321 leaves no room for a longer one
+
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^\W_](?:[\w.-]*[^\W_])?")
+
+
+def normalize(text: str) -> str:
+    """Return the one spelling (NFKC) of a text that can be typed in several ways."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def fold(text: str) -> str:
+    """Return the form by which names are compared: without case, width or composition (Unicode NFKC_Casefold)."""
+    return normalize(normalize(text).casefold())
+
+
+def find_username_fault(username: str) -> str | None:
+    """Return what is wrong with a normalized username, or None.
+
+    Letters and digits of any script and ``. _ -`` are accepted. ``@`` is not: an identifier with one is
+    an e-mail address, so a name can never shadow another account's address.
+    """
+    if not USERNAME_MIN_CHARACTERS <= len(username) <= USERNAME_MAX_CHARACTERS:
+        return f"must be {USERNAME_MIN_CHARACTERS} to {USERNAME_MAX_CHARACTERS} characters long"
+    if not username[0].isalnum() or not all(_is_name_character(character) for character in username):
+        return "may hold letters, digits and '.', '_', '-', and starts with a letter or digit"
+    return None
+
+
+def find_email_fault(email: str) -> str | None:
+    """Return what is wrong with a normalized e-mail address, or None; only a message sent there can prove it."""
+    if len(email) > EMAIL_MAX_CHARACTERS or len(fold(email)) > EMAIL_MAX_CHARACTERS:
+        return f"must be at most {EMAIL_MAX_CHARACTERS} characters long"
+    if not _EMAIL.fullmatch(email) or ".." in email or not all(_is_printable(character) for character in email):
+        return "must be an e-mail address such as name@example.org"
+    return None
+
+
+def clean_label(text: str, *, limit: int) -> str:
+    """Return at most ``limit`` printable characters of a text that is only ever shown, such as a User-Agent."""
+    return "".join(character for character in text[: limit * 4] if _is_printable(character))[:limit]
+
+
+def _is_name_character(character: str) -> bool:
+    # Marks (M) are letters' parts in many scripts; NFKC leaves those that have no composed form.
+    return character in "._-" or unicodedata.category(character)[0] in "LM" or character.isdecimal()
+
+
+def _is_printable(character: str) -> bool:
+    # Controls, format characters, surrogates and unassigned code points hide or break; databases refuse some.
+    return unicodedata.category(character)[0] != "C"
