@@ -15,6 +15,12 @@ from voxgate.gate.tokens import Signer
 
 BAD_CREDENTIALS = "bad-credentials"
 _GUESSES = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED"})
+_EVENTS = {
+    "RATE_LIMITED": events.RATE_LIMIT_EXCEEDED,
+    "ACCOUNT_DISABLED": events.AUTHZ_FAIL,
+    "INSUFFICIENT_SCOPE": events.AUTHZ_FAIL,
+    "PREMIUM_REQUIRED": events.AUTHZ_FAIL,
+}
 # A session and its account: more look-ups than that cannot be needed for one request.
 _MAX_LOOKUPS = 3
 
@@ -64,26 +70,33 @@ class Admission:
         self._clock = clock
         self._directory = directory
         self._emit = emit
+        self._quiet = events.Quiet()
 
-    def prepare(self, rule: Rule) -> GuardedRoute:
-        """Return the rule with its limits resolved.
+    def prepare(self, rule: Rule, *, name: str) -> GuardedRoute:
+        """Return the rule with its limits resolved; ``name`` tells the counters of unnamed limits apart.
 
         Raises:
             ConfigurationError: The rule's limits cannot be resolved.
         """
-        return GuardedRoute(rule=rule, charges=self.tiers.charges_of(rule))
+        return GuardedRoute(rule=rule, charges=self.tiers.charges_of(rule, name=name))
 
-    def decide(self, route: GuardedRoute, credential: Credential | None, *, address: str) -> Decision:
+    def decide(self, route: GuardedRoute, credential: Credential | None, *, address: str, endpoint: str) -> Decision:
         """Decide one request; one store call, none when the credential is refused by its form or signature.
 
         Args:
             route: The prepared rule of the route.
             credential: What was shown, or None.
             address: The client's address.
+            endpoint: What is asked for; told in events.
 
         Returns:
             The decision; a store that does not answer is a refusal too.
         """
+        decision = self._decide(route, credential, address)
+        self._report(decision, address, endpoint)
+        return decision
+
+    def _decide(self, route: GuardedRoute, credential: Credential | None, address: str) -> Decision:
         if not route.rule.credentials:
             return self._ask(Query(charges=at_address(route.charges, address)))
         query = self._read(route, credential)
@@ -179,6 +192,23 @@ class Admission:
         if state is not None:
             self.store.put_state(state)
         return state is not None
+
+    def _report(self, decision: Decision, address: str, endpoint: str) -> None:
+        """Tell security events, each at most once per subject, endpoint and window."""
+        refusal, principal = decision.refusal, decision.principal
+        if refusal is None and (principal is None or principal.kind is not CredentialKind.API_KEY):
+            return
+        event = events.API_KEY_USAGE if refusal is None else _EVENTS.get(refusal.code)
+        subject = principal.subject if principal else ""
+        for_ms = 1000 * (refusal.retry_after_s or 60) if refusal else 60_000
+        if event is None or not self._quiet.is_first(
+            event, subject or address, endpoint, now_ms=self._clock.now_ms(), for_ms=for_ms
+        ):
+            return
+        fields: dict[str, object] = {"user_id": subject or None, "endpoint": endpoint, "ip_address": address}
+        if refusal is not None:
+            fields |= {"code": refusal.code, "limit": ", ".join(refusal.violated) or None}
+        self._emit(event, fields)
 
     def _charge_guess(self, decision: Decision, address: str) -> Decision:
         charges = [Charge(limit, f"ip:{address}") for limit in self.tiers.policy(BAD_CREDENTIALS)]

@@ -27,9 +27,31 @@ TTS_JOB_SUBMITTED = "tts_job_submitted"
 TTS_JOB_FINISHED = "tts_job_finished"
 TTS_JOB_FAILED = "tts_job_failed"
 
+# More subjects than this in one window and the oldest are told of again: bounded memory before completeness.
+_REMEMBERED = 10_000
+
 _logger = logging.getLogger("voxgate.events")
 
 
 def log_event(event: str, fields: Mapping[str, object]) -> None:
     """Send an event to the standard logger ``voxgate.events``; the sink when none is given."""
     _logger.info(event, extra={"event": event, "fields": dict(fields)})
+
+
+class Quiet:
+    """Says which events are the first of their kind for a while, so that an attacker cannot fill the log.
+
+    A lost race between two threads tells an event twice, which harms nobody; so there is no lock.
+    """
+
+    def __init__(self) -> None:
+        self._silent_until_ms: dict[tuple[str, ...], int] = {}
+
+    def is_first(self, *key: str, now_ms: int, for_ms: int) -> bool:
+        """Tell whether the key was not seen within its time, and silence it for ``for_ms`` from now."""
+        if self._silent_until_ms.get(key, 0) > now_ms:
+            return False
+        if len(self._silent_until_ms) >= _REMEMBERED:
+            self._silent_until_ms.clear()
+        self._silent_until_ms[key] = now_ms + for_ms
+        return True

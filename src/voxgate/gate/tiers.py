@@ -71,14 +71,18 @@ class Tiers:
             raise ConfigurationError(setting, f"the policy {name!r} is used by a route and not set")
         return self._policies[name]
 
-    def charges_of(self, rule: Rule) -> Mapping[str, tuple[Charge, ...]]:
+    def charges_of(self, rule: Rule, *, name: str) -> Mapping[str, tuple[Charge, ...]]:
         """Return what a request under the rule spends, for each tier; computed once per route.
+
+        Args:
+            rule: The rule.
+            name: Name of the counters when the rule has limits without a policy's name.
 
         Raises:
             ConfigurationError: The rule names a policy that is not set, or its limits are not a limit string.
         """
         if rule.limits is not None:
-            own = parse_limits(rule.limits, name=rule.policy or "route")
+            own = parse_limits(rule.limits, name=rule.policy or name)
         elif rule.policy is not None:
             own = self.policy(rule.policy)
         else:

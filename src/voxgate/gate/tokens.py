@@ -30,6 +30,9 @@ CLIENT_ID = "voxgate"
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 _REFRESH = re.compile(r"vgr_([0-9A-Za-z]{1,64})_([0-9]{1,9})_([0-9A-Za-z]{22})[0-9A-Za-z]{6}")
 _INVALID = Refusal("INVALID_TOKEN")
+# Keys that are printed in documentation, and keys that were typed instead of made.
+_KNOWN_KEYS = frozenset({b"dev-secret-key-change-in-production", b"super-secret-key"})
+_MIN_DISTINCT_BYTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Signer:
         leeway_s: Clock difference that ``exp`` and ``nbf`` forgive, 0 to 10 seconds.
 
     Raises:
-        ConfigurationError: The key is shorter than 256 bits, or the leeway is out of bounds.
+        ConfigurationError: The key is shorter than 256 bits or known, or the leeway is out of bounds.
     """
 
     def __init__(
@@ -84,6 +87,8 @@ class Signer:
     ) -> None:
         if len(key) < MIN_KEY_BYTES:
             raise ConfigurationError("JWT_SECRET_KEY", f"HS256 needs at least {MIN_KEY_BYTES} random bytes (RFC 7518)")
+        if key in _KNOWN_KEYS or len(set(key)) < _MIN_DISTINCT_BYTES:
+            raise ConfigurationError("JWT_SECRET_KEY", "is publicly known or was not made at random; make a new one")
         if not 0 <= leeway_s <= MAX_LEEWAY_S:
             raise ConfigurationError("JWT_DECODE_LEEWAY", f"must be 0 to {MAX_LEEWAY_S} seconds")
         self.issuer = issuer

@@ -1,0 +1,135 @@
+"""The gate's settings in a Flask application: the names that people know, read from ``app.config``."""
+
+import difflib
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from voxgate.gate.errors import ConfigurationError
+from voxgate.gate.limits import parse_limits
+from voxgate.gate.tokens import ALGORITHM, Signer, load_or_create_key
+
+DEFAULT_LIMITS = "100 per minute"
+DEFAULT_PREMIUM = "1000 per minute"
+DEFAULT_BAD_CREDENTIALS = "60 per minute"
+ACCESS_EXPIRES_S = 900
+REFRESH_EXPIRES_S = 2_592_000
+
+_OWN = ("VOXGATE_STORE", "VOXGATE_CORS_ORIGINS")
+_JWT = (
+    "JWT_SECRET_KEY",
+    "JWT_ALGORITHM",
+    "JWT_ACCESS_TOKEN_EXPIRES",
+    "JWT_REFRESH_TOKEN_EXPIRES",
+    "JWT_ENCODE_ISSUER",
+    "JWT_ENCODE_AUDIENCE",
+    "JWT_DECODE_LEEWAY",
+)
+_TIERS = {"RATELIMIT_STANDARD": "standard", "RATELIMIT_PREMIUM": "premium"}
+_STORAGE = ("RATELIMIT_STORAGE_URI", "RATELIMIT_STORAGE_URL")
+
+
+@dataclass(frozen=True, slots=True)
+class GateConfig:
+    """Everything about a gate that is not a part to be wired.
+
+    Attributes:
+        tiers: For each tier its limit string.
+        default: Limit string of requests without a credential and of tiers that are not named.
+        policies: For each named policy its limit string.
+        cors_origins: Origins whose pages may read answers.
+        session_expires_s: Life of a session, and so of its refresh token, in seconds.
+    """
+
+    tiers: Mapping[str, str] = field(default_factory=lambda: {"standard": DEFAULT_LIMITS, "premium": DEFAULT_PREMIUM})
+    default: str = DEFAULT_LIMITS
+    policies: Mapping[str, str] = field(default_factory=dict)
+    cors_origins: frozenset[str] = frozenset()
+    session_expires_s: int = REFRESH_EXPIRES_S
+
+
+def read_config(app: Flask) -> GateConfig:
+    """Read the gate's settings.
+
+    Unknown ``JWT_*`` and ``RATELIMIT_*`` names belong to other extensions and are warned about.
+
+    Raises:
+        ConfigurationError: A ``VOXGATE_*`` name is unknown, or a value cannot be used.
+    """
+    settings = app.config
+    _refuse_unknown(settings)
+    default = str(settings.get("RATELIMIT_DEFAULT") or DEFAULT_LIMITS)
+    tiers = {"standard": default, "premium": DEFAULT_PREMIUM}
+    tiers |= {tier: str(settings[name]) for name, tier in _TIERS.items() if settings.get(name)}
+    return GateConfig(
+        tiers=tiers,
+        default=default,
+        policies=_read_policies(settings),
+        cors_origins=frozenset(settings.get("VOXGATE_CORS_ORIGINS") or ()),
+        session_expires_s=_seconds(settings, "JWT_REFRESH_TOKEN_EXPIRES", REFRESH_EXPIRES_S),
+    )
+
+
+def read_signer(app: Flask) -> Signer:
+    """Make the signer that the settings describe; without ``JWT_SECRET_KEY`` a key is kept in the instance folder.
+
+    Raises:
+        ConfigurationError: A value cannot be used.
+    """
+    settings = app.config
+    if settings.get("JWT_ALGORITHM", ALGORITHM) != ALGORITHM:
+        raise ConfigurationError("JWT_ALGORITHM", f"this version signs with {ALGORITHM}")
+    secret = settings.get("JWT_SECRET_KEY")
+    key = str(secret).encode() if secret else load_or_create_key(Path(app.instance_path) / "secret.key")
+    return Signer(
+        key,
+        issuer=settings.get("JWT_ENCODE_ISSUER") or "voxgate",
+        audience=settings.get("JWT_ENCODE_AUDIENCE") or "voxgate",
+        access_expires_s=_seconds(settings, "JWT_ACCESS_TOKEN_EXPIRES", ACCESS_EXPIRES_S),
+        leeway_s=_seconds(settings, "JWT_DECODE_LEEWAY", 0),
+    )
+
+
+def store_location(app: Flask) -> str:
+    """Return where the store is: ``VOXGATE_STORE``, the storage of rate limits, or a file in the instance folder."""
+    for name in ("VOXGATE_STORE", *_STORAGE):
+        if app.config.get(name):
+            return str(app.config[name])
+    return str(Path(app.instance_path) / "gate.db")
+
+
+def _read_policies(settings: Mapping[str, Any]) -> dict[str, str]:
+    policies = {"bad-credentials": DEFAULT_BAD_CREDENTIALS}
+    known = {"RATELIMIT_DEFAULT", *_TIERS, *_STORAGE}
+    for name in sorted(name for name in settings if name.startswith("RATELIMIT_") and name not in known):
+        policy = name.removeprefix("RATELIMIT_").lower().replace("_", "-")
+        try:
+            parse_limits(str(settings[name]), name=policy)
+        except ConfigurationError:
+            warnings.warn(f"{name} is not a setting of this gate and is not read", stacklevel=2)
+        else:
+            policies[policy] = str(settings[name])
+    return policies
+
+
+def _refuse_unknown(settings: Mapping[str, Any]) -> None:
+    for name in settings:
+        if name.startswith("VOXGATE_") and name not in _OWN:
+            hint = difflib.get_close_matches(name, _OWN, n=1)
+            raise ConfigurationError(name, f"is not a setting; did you mean {hint[0]}?" if hint else "is not a setting")
+        if name.startswith("JWT_") and name not in _JWT:
+            warnings.warn(f"{name} is not a setting of this gate and is not read", stacklevel=2)
+
+
+def _seconds(settings: Mapping[str, Any], name: str, default: int) -> int:
+    value = settings.get(name, default)
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ConfigurationError(name, f"must be seconds or a timedelta, not {value!r}")
+    return int(value)

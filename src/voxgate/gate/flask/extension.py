@@ -1,0 +1,249 @@
+"""The Flask extension: ``Gate(app)``, the decorators of routes, and what a view may ask."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar, cast
+
+from flask import Flask, abort, current_app, request
+
+from voxgate.gate import events
+from voxgate.gate.admission import Admission
+from voxgate.gate.clock import Clock, SystemClock
+from voxgate.gate.decision import Charge, Decision, Reading
+from voxgate.gate.errors import Refusal
+from voxgate.gate.events import EventSink
+from voxgate.gate.flask.config import GateConfig, read_config, read_signer, store_location
+from voxgate.gate.flask.cors import Cors
+from voxgate.gate.flask.door import REQUEST_ID, VISIT, BodyFilter, Door, Visit
+from voxgate.gate.flask.routes import RouteTable, attach_rule
+from voxgate.gate.issuing import Issuer
+from voxgate.gate.principal import CredentialKind, Principal
+from voxgate.gate.stores import open_store
+from voxgate.gate.stores.base import Directory, Store
+from voxgate.gate.tiers import BOTH, Rule, Tiers
+from voxgate.gate.tokens import Signer
+
+P = ParamSpec("P")
+R = TypeVar("R")
+View = Callable[P, R]
+
+_EXTENSION = "voxgate"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a gate is wired from; a part that is None is made from ``app.config``.
+
+    Attributes:
+        config: Limits, origins and lifetimes.
+        store: The shared facts.
+        signer: Issues and verifies tokens.
+        directory: The source of truth behind the store.
+        clock: Source of time.
+        emit: Takes security events.
+        body_filter: Changes the body of the gate's refusals.
+    """
+
+    config: GateConfig | None = None
+    store: Store | None = None
+    signer: Signer | None = None
+    directory: Directory | None = None
+    clock: Clock | None = None
+    emit: EventSink = events.log_event
+    body_filter: BodyFilter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    admission: Admission
+    table: RouteTable
+    door: Door
+    issuer: Issuer
+
+
+class Gate:
+    """A guard for a Flask application; one object may serve several applications.
+
+    Args:
+        app: The application, or None to call ``init_app`` later.
+        parts: What the gate is wired from; by default everything comes from ``app.config``.
+    """
+
+    def __init__(self, app: Flask | None = None, parts: Parts | None = None) -> None:
+        if app is not None:
+            self.init_app(app, parts)
+
+    def init_app(self, app: Flask, parts: Parts | None = None) -> None:
+        """Put the gate around an application.
+
+        Raises:
+            ConfigurationError: A setting is unknown or cannot be used.
+        """
+        parts = parts or Parts()
+        config = parts.config or read_config(app)
+        clock = parts.clock or SystemClock()
+        admission = Admission(
+            store=parts.store or open_store(store_location(app), clock=clock),
+            signer=parts.signer or read_signer(app),
+            tiers=Tiers(config.tiers, default=config.default, policies=config.policies),
+            clock=clock,
+            directory=parts.directory,
+            emit=parts.emit,
+        )
+        table = RouteTable(app, admission)
+        door = Door(
+            app.wsgi_app,
+            admission=admission,
+            table=table,
+            cors=Cors(config.cors_origins),
+            body_filter=parts.body_filter,
+        )
+        app.wsgi_app = door  # type: ignore[method-assign]
+        issuer = Issuer(admission.store, admission.signer, clock=clock, session_expires_s=config.session_expires_s)
+        app.extensions[_EXTENSION] = _State(admission=admission, table=table, door=door, issuer=issuer)
+
+    def check_rules(self, app: Flask) -> None:
+        """Resolve the rule of every route now, so that a missing policy stops the start and not a request.
+
+        Raises:
+            ConfigurationError: A route names a policy that is not set.
+        """
+        _state_of(app).table.prepare_all()
+
+    @staticmethod
+    def protect(
+        *,
+        credentials: Iterable[str] = BOTH,
+        scopes: str | Iterable[str] = (),
+        tier: str | None = None,
+        limits: str | None = None,
+        policy: str | None = None,
+        cost: int = 1,
+    ) -> Callable[[View[P, R]], View[P, R]]:
+        """Guard a view: a live credential of an active account, within its limits.
+
+        Args:
+            credentials: Kinds that open the route: ``access``, ``api_key``, ``refresh``.
+            scopes: Scopes that the credential must hold, as a list or as words.
+            tier: Tier that the account must have.
+            limits: Limit string that binds this route instead of the tier's limits.
+            policy: Name of the limits; without ``limits`` they are read from ``RATELIMIT_<POLICY>``.
+            cost: Units that a request weighs.
+        """
+        rule = Rule(
+            credentials=frozenset(CredentialKind(kind) for kind in credentials),
+            scopes=frozenset(scopes.split() if isinstance(scopes, str) else scopes),
+            tier=tier,
+            policy=policy,
+            limits=limits,
+            cost=cost,
+        )
+        return functools.partial(_guard, rule)
+
+    @staticmethod
+    def open(*, limits: str | None = None, policy: str | None = None) -> Callable[[View[P, R]], View[P, R]]:
+        """Open a view to everybody, limited by address; the arguments are those of ``protect``."""
+        return functools.partial(_guard, Rule(credentials=frozenset(), policy=policy, limits=limits))
+
+    @staticmethod
+    def exempt(view: View[P, R]) -> View[P, R]:
+        """Open a view to everybody without a limit: health checks and documentation."""
+        return attach_rule(view, Rule(credentials=frozenset(), is_exempt=True))
+
+    @property
+    def decision(self) -> Decision:
+        """The decision that let this request in.
+
+        Raises:
+            LookupError: The route has no rule.
+        """
+        visit = request.environ.get(VISIT)
+        if visit is None:
+            raise LookupError("this route is not guarded")
+        return cast("Visit", visit).decision
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks.
+
+        Raises:
+            LookupError: The route asks for no credential.
+        """
+        principal = self.decision.principal
+        if principal is None:
+            raise LookupError("this route asks for no credential")
+        return principal
+
+    @property
+    def address(self) -> str:
+        """The client's address, as limits by address count it."""
+        return str(request.environ.get("REMOTE_ADDR", ""))
+
+    @property
+    def request_id(self) -> str:
+        """The id of this request, as the answer carries it."""
+        return str(request.environ.get(REQUEST_ID, ""))
+
+    @property
+    def issuer(self) -> Issuer:
+        """Opens and ends sessions and keys, for an application that keeps no accounts of its own."""
+        return _state_of(current_app).issuer
+
+    @property
+    def admission(self) -> Admission:
+        """The framework-free core of the current application's gate."""
+        return _state_of(current_app).admission
+
+    def spend(self, partitions: Mapping[str, str]) -> Refusal | None:
+        """Spend named policies from within a view, all or nothing; one store call.
+
+        Args:
+            partitions: For each policy the partition whose counter is spent, such as ``{"login": "ip:192.0.2.7"}``.
+        """
+        policy = self.admission.tiers.policy
+        charges = [Charge(limit, partition) for name, partition in partitions.items() for limit in policy(name)]
+        return self.admission.spend(charges).refusal
+
+    def usage(self, charges: Sequence[Charge]) -> tuple[Reading, ...]:
+        """Read limits without spending; one store call.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """
+        return self.admission.usage(charges)
+
+
+def _guard(rule: Rule, view: View[P, R]) -> View[P, R]:
+    """Attach the rule, and hold it also where the view is reached without the door having seen it."""
+
+    @functools.wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        visit: Visit | None = request.environ.get(VISIT)
+        if visit is None or visit.route.rule != rule:
+            _decide_inside(rule)
+        if is_async:
+            return cast("R", current_app.ensure_sync(view)(*args, **kwargs))
+        return view(*args, **kwargs)
+
+    is_async = inspect.iscoroutinefunction(view)
+    return attach_rule(guarded, rule)
+
+
+def _decide_inside(rule: Rule) -> None:
+    """Decide a request that the door could not map to this rule: another host, or a decorator that hid the rule."""
+    state = _state_of(current_app)
+    route = state.admission.prepare(rule, name=request.endpoint or "")
+    decision = state.door.decide(request.environ, route)
+    if decision.refusal is not None:
+        refuse = functools.partial(state.door.refuse, decision=decision)
+        abort(current_app.response_class.from_app(refuse, request.environ))
+    request.environ[VISIT] = Visit(route, decision)
+
+
+def _state_of(app: Flask) -> _State:
+    state: _State | None = app.extensions.get(_EXTENSION)
+    if state is None:
+        raise LookupError("no Gate stands around this application; call Gate(app) or gate.init_app(app)")
+    return state

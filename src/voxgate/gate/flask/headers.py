@@ -1,0 +1,104 @@
+"""What every answer carries, and how a refusal is written: RFC 9457 bodies and the headers of the limits."""
+
+import json
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from voxgate.gate.decision import Reading
+from voxgate.gate.errors import PROBLEMS, Problem, Refusal
+
+# draft-ietf-httpapi-ratelimit-headers-11; the one place that knows the revision's syntax is limit_headers().
+RATE_LIMIT_DRAFT = 11
+PROBLEM_TYPE = "application/problem+json"
+# The draft asks for the policies that are nearest to exhaustion, not for all.
+_ANNOUNCED = 2
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+
+Header = tuple[str, str]
+
+SECURITY_HEADERS: tuple[Header, ...] = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Frame-Options", "DENY"),
+    ("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
+)
+HSTS: Header = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+
+
+def request_id(environ: dict[str, Any]) -> str:
+    """Return the id that the client gave, when it is safe to log, or a new one."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
+def problem_body(refusal: Refusal, *, problem: Problem | None = None, request_id: str) -> dict[str, Any]:
+    """Return the members of a problem document (RFC 9457) for a refusal.
+
+    Args:
+        refusal: The refusal; a message of its own replaces the row's.
+        problem: The row of the table; None takes the gate's own row for the code.
+        request_id: Becomes ``instance``.
+    """
+    row = problem or PROBLEMS[refusal.code]
+    message = refusal.message or row.message
+    body: dict[str, Any] = {
+        "type": f"urn:voxgate:problem:{row.code.lower().replace('_', '-')}",
+        "title": row.title,
+        "status": row.status,
+        "detail": message,
+        "instance": f"urn:request:{request_id}",
+        "error": row.error,
+        "message": message,
+        "code": row.code,
+    }
+    if refusal.retry_after_s is not None:
+        body["retry_after"] = refusal.retry_after_s
+    if refusal.violated:
+        body["violated-policies"] = list(refusal.violated)
+    if refusal.faults:
+        body["errors"] = [{"pointer": fault.pointer, "detail": fault.detail} for fault in refusal.faults]
+    return body
+
+
+def problem_headers(refusal: Refusal, *, problem: Problem | None = None) -> list[Header]:
+    """Return the headers that belong to a refusal: the type, the challenge and when to come back."""
+    row = problem or PROBLEMS[refusal.code]
+    headers = [("Content-Type", PROBLEM_TYPE), ("Cache-Control", "no-store")]
+    if row.challenge is not None:
+        headers.append(("WWW-Authenticate", _challenge(row, refusal)))
+    if refusal.retry_after_s is not None:
+        headers.append(("Retry-After", str(refusal.retry_after_s)))
+    return headers
+
+
+def write_body(body: dict[str, Any]) -> bytes:
+    """Return a JSON body, UTF-8."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def limit_headers(readings: Sequence[Reading]) -> list[Header]:
+    """Return ``RateLimit-Policy`` and ``RateLimit`` for the policies nearest to exhaustion; integers rounded up."""
+    nearest = sorted(readings, key=lambda reading: reading.remaining / reading.limit.quota)[:_ANNOUNCED]
+    if not nearest:
+        return []
+    policies = (f'"{each.limit.name}";q={each.limit.quota};w={each.limit.window_s}' for each in nearest)
+    states = (f'"{each.limit.name}";r={each.remaining};t={-(-each.next_free_ms // 1000)}' for each in nearest)
+    return [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(states))]
+
+
+def with_defaults(headers: Iterable[Header], defaults: Iterable[Header]) -> list[Header]:
+    """Return the headers, and those defaults whose name is not among them."""
+    own = list(headers)
+    names = {name.lower() for name, _ in own}
+    return own + [(name, value) for name, value in defaults if name.lower() not in names]
+
+
+def _challenge(row: Problem, refusal: Refusal) -> str:
+    parts = []
+    if row.challenge:
+        parts.append(f'error="{row.challenge}"')
+    if refusal.scopes:
+        parts.append(f'scope="{" ".join(refusal.scopes)}"')
+    return "Bearer" + (" " + ", ".join(parts) if parts else "")

@@ -1,0 +1,74 @@
+"""The rule of a route: attached to its view by a decorator, found by method and path before Flask is entered."""
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar, cast
+
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+
+from voxgate.gate.admission import Admission, GuardedRoute
+from voxgate.gate.tiers import Rule
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_RULE = "__voxgate_rule__"
+# Paths carry ids, so what is remembered about them must be bounded.
+_REMEMBERED_PATHS = 4096
+
+
+def attach_rule(view: Callable[P, R], rule: Rule) -> Callable[P, R]:
+    """Give a view its rule."""
+    setattr(view, _RULE, rule)
+    return view
+
+
+def rule_of(view: Callable[..., object] | None) -> Rule | None:
+    """Return the rule of a view, or None for a view without one."""
+    return cast("Rule | None", getattr(view, _RULE, None))
+
+
+class RouteTable:
+    """Says which rule guards a request, from the application's own URL map; asks it once per method and path.
+
+    Args:
+        app: The application; its routes may still grow until the first request.
+        admission: Prepares the rules.
+    """
+
+    def __init__(self, app: Flask, admission: Admission) -> None:
+        self._app = app
+        self._admission = admission
+        self._prepared: dict[str, GuardedRoute | None] = {}
+        self._endpoint_of = functools.lru_cache(_REMEMBERED_PATHS)(self._match)
+
+    def rule_for(self, method: str, path: str) -> GuardedRoute | None:
+        """Return the guarded route, or None where no rule stands or nothing is found."""
+        endpoint = self._endpoint_of(method, path)
+        return None if endpoint is None else self.route_of(endpoint)
+
+    def route_of(self, endpoint: str) -> GuardedRoute | None:
+        """Return the guarded route of an endpoint, the same object each time, or None where no rule stands."""
+        if endpoint not in self._prepared:
+            rule = rule_of(self._app.view_functions.get(endpoint))
+            self._prepared[endpoint] = self._admission.prepare(rule, name=endpoint) if rule else None
+        return self._prepared[endpoint]
+
+    def prepare_all(self) -> None:
+        """Resolve every rule now, so that a policy that is not set stops the start instead of a request.
+
+        Raises:
+            ConfigurationError: A rule names a policy that is not set.
+        """
+        for endpoint in self._app.view_functions:
+            self.route_of(endpoint)
+
+    def _match(self, method: str, path: str) -> str | None:
+        adapter = self._app.url_map.bind("localhost")
+        try:
+            endpoint, _ = adapter.match(path, method=method)
+        except (HTTPException, RequestRedirect):
+            return None  # Flask answers: not found, wrong method, or a redirect to the right spelling.
+        return str(endpoint)
