@@ -1,0 +1,1 @@
+"""Engines: what makes audio of one segment; reached only through their registry."""

@@ -1,0 +1,85 @@
+"""What an engine is: voices, and audio for one segment."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Gender = Literal["female", "male", "neutral"]
+Ability = Literal["speed", "pitch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One voice as callers see it.
+
+    Attributes:
+        name: What a request names; unique among all engines.
+        language: A language code such as ``en-us``; empty when the voice speaks the language of the text.
+        engine: The engine's name.
+        style: How it sounds, in a few words.
+        gender: What most people hear.
+    """
+
+    name: str
+    language: str
+    engine: str
+    style: str
+    gender: Gender
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One segment to be spoken, and the bounds within which it must be done.
+
+    Attributes:
+        text: Cleaned text, at most 400 characters.
+        voice_name: The name of one of the engine's voices.
+        language: The language to speak; an engine that does not know it speaks its default.
+        speed_ratio: 0.5 to 2.0; an engine without that ability is always asked for 1.
+        pitch_semitones: -10 to 10; an engine without that ability is always asked for 0.
+        max_audio_s: More audio than this is refused with ``audio_too_long``.
+        deadline_s: Longer work than this is ended with ``deadline_exceeded``.
+    """
+
+    text: str
+    voice_name: str
+    language: str
+    speed_ratio: float
+    pitch_semitones: float
+    max_audio_s: float
+    deadline_s: float
+
+
+class Engine(Protocol):
+    """Makes audio of segments; called from many threads at once."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name in the registry."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same request would sound different."""
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Of the audio that the engine makes."""
+
+    @property
+    def native(self) -> frozenset[Ability]:
+        """What the engine changes by itself; the rest is done to its finished audio."""
+
+    def voices(self) -> tuple[Voice, ...]:
+        """Give every voice of the engine, in the order to be listed."""
+
+    def speak(self, utterance: Utterance) -> bytes:
+        """Speak one segment.
+
+        Returns:
+            The whole audio of the segment: 16-bit mono PCM, little-endian.
+
+        Raises:
+            EngineError: The segment cannot be spoken within its bounds.
+        """
+
+    def close(self) -> None:
+        """End what the engine started; it is not asked again."""

@@ -1,0 +1,82 @@
+"""The embedded engine: espeak-ng from its wheel, with every named voice and one voice for each language."""
+
+import importlib.metadata
+from pathlib import Path
+
+import espeakng_loader
+
+from voxgate.speech.engines.base import Ability, Utterance, Voice
+from voxgate.speech.engines.espeak_data import DEFAULT_PITCH_LINE, LanguageVoice, read_catalogue
+from voxgate.speech.engines.espeak_program import SAMPLE_RATE_HZ, EspeakProgram, EspeakUtterance
+from voxgate.speech.engines.languages import DEFAULT_LANGUAGE
+from voxgate.speech.engines.presets import PRESETS, Preset
+
+_NAME = "espeak"
+_SOUND_REVISION = 1  # raised when presets or mappings change what is heard
+_PITCH_FLOOR = 9  # the library takes this from both figures of a pitch line
+
+
+class EspeakEngine:
+    """Speaks with libespeak-ng, which lives in worker processes only."""
+
+    name = _NAME
+    sample_rate_hz = SAMPLE_RATE_HZ
+    native: frozenset[Ability] = frozenset(("speed", "pitch"))
+
+    def __init__(self, program: EspeakProgram) -> None:
+        self._program = program
+        self._languages = read_catalogue(Path(espeakng_loader.get_data_path()))
+        self._presets = {preset.name: preset for preset in PRESETS}
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same request would sound different."""
+        return f"{importlib.metadata.version('espeakng-loader')}.{_SOUND_REVISION}"
+
+    def voices(self) -> tuple[Voice, ...]:
+        """Give the named voices, then one voice for each language."""
+        named = [Voice(one.name, "", _NAME, one.style, one.gender) for one in PRESETS]
+        spoken = [Voice(one.name, one.name, _NAME, one.title, "male") for one in self._languages.values()]
+        return (*named, *spoken)
+
+    def speak(self, utterance: Utterance) -> bytes:
+        """Speak one segment; see `Engine.speak`."""
+        language = self._languages.get(utterance.language) or self._languages[DEFAULT_LANGUAGE]
+        preset = self._presets.get(utterance.voice_name)
+        pitch_line = _preset_pitch(preset, language) if preset else language.pitch_line
+        return self._program.speak(
+            EspeakUtterance(
+                text=utterance.text,
+                identifier=language.identifier,
+                variant=preset.variant if preset else "",
+                pitch_line=_shifted(pitch_line, utterance.pitch_semitones),
+                rate_ratio=preset.rate_ratio if preset else 1.0,
+                speed_ratio=utterance.speed_ratio,
+            ),
+            max_audio_s=utterance.max_audio_s,
+            deadline_s=utterance.deadline_s,
+        )
+
+    def close(self) -> None:
+        """Do nothing: the program is closed by who opened it."""
+
+
+def open_engine(program: EspeakProgram) -> EspeakEngine:
+    """Open the engine; no process starts before it first speaks."""
+    return EspeakEngine(program)
+
+
+def _preset_pitch(preset: Preset, language: LanguageVoice) -> tuple[int, int]:
+    """Give the preset's pitch line, widened where the language's tones need more range than usual."""
+    low, high = language.pitch_line
+    usual_low, usual_high = DEFAULT_PITCH_LINE
+    widening = max(1.0, (high / low) / (usual_high / usual_low))
+    return preset.base, round(preset.base * preset.melody * widening)
+
+
+def _shifted(pitch_line: tuple[int, int], semitones: float) -> tuple[int, int]:
+    """Give the pitch line that sounds ``semitones`` higher: base and range scale by the same ratio."""
+    low, high = pitch_line
+    ratio = 2 ** (semitones / 12)
+    new_low = round(_PITCH_FLOOR + (low - _PITCH_FLOOR) * ratio)
+    return new_low, round(new_low + (high - low) * ratio)

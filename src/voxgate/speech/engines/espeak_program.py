@@ -1,0 +1,103 @@
+"""The worker program as the engines see it: two questions, answered by a pool of its processes."""
+
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import espeakng_loader
+
+from voxgate.speech.engines.espeak_data import link_data
+from voxgate.speech.engines.pool import WorkerPool
+from voxgate.speech.engines.worker_process import Exchange, WorkerProcess
+
+SAMPLE_RATE_HZ = 22_050
+BYTES_PER_SAMPLE = 2
+_WORKER = Path(__file__).with_name("espeak_worker.py")
+_CPU_MARGIN_S = 1.0  # the deadline ends what hangs; the limit of processor time only what outlives its parent
+_RETIME_SLACK = 4  # shorter than a quarter of speed is never asked for
+
+
+@dataclass(frozen=True, slots=True)
+class EspeakUtterance:
+    """One segment in the library's own terms.
+
+    Attributes:
+        text: Cleaned text, at most 400 characters.
+        identifier: The language's voice, from the catalogue.
+        variant: The file that gives the timbre, or empty.
+        pitch_line: Base and top of the melody, as in a voice file.
+        rate_ratio: Pace of the voice at speed 1, where 1.0 is 175 words a minute.
+        speed_ratio: How much faster than that.
+    """
+
+    text: str
+    identifier: str
+    variant: str
+    pitch_line: tuple[int, int]
+    rate_ratio: float
+    speed_ratio: float
+
+
+class EspeakProgram:
+    """The worker processes and the folder in which they work; both are made at first use."""
+
+    def __init__(self, *, workers: int) -> None:
+        self._lock = threading.Lock()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.pool = WorkerPool(self._start, size=workers)
+
+    def speak(self, utterance: EspeakUtterance, *, max_audio_s: float, deadline_s: float) -> bytes:
+        """Give the audio of one segment as 16-bit mono PCM at 22,050 Hz.
+
+        Raises:
+            EngineError: As `WorkerPool.ask` says.
+        """
+        request = {
+            "op": "speak",
+            "cpu_s": deadline_s + _CPU_MARGIN_S,
+            "text": utterance.text,
+            "identifier": utterance.identifier,
+            "variant": utterance.variant,
+            "pitch_line": utterance.pitch_line,
+            "rate_ratio": utterance.rate_ratio,
+            "speed_ratio": utterance.speed_ratio,
+            "max_samples": int(max_audio_s * SAMPLE_RATE_HZ),
+        }
+        max_bytes = int(max_audio_s * SAMPLE_RATE_HZ * BYTES_PER_SAMPLE * 2)
+        return self.pool.ask(Exchange(request, b"", max_bytes, deadline_s))
+
+    def retime(
+        self, pcm: bytes, *, sample_rate_hz: int, speed_ratio: float, pitch_semitones: float, deadline_s: float
+    ) -> bytes:
+        """Give finished audio of any engine another speed and pitch.
+
+        Raises:
+            EngineError: As `WorkerPool.ask` says.
+        """
+        request = {
+            "op": "retime",
+            "cpu_s": deadline_s + _CPU_MARGIN_S,
+            "pcm_bytes": len(pcm),
+            "sample_rate_hz": sample_rate_hz,
+            "speed_ratio": speed_ratio,
+            "pitch_ratio": 2 ** (pitch_semitones / 12),
+        }
+        return self.pool.ask(Exchange(request, pcm, len(pcm) * _RETIME_SLACK + sample_rate_hz, deadline_s))
+
+    def close(self) -> None:
+        """End every worker process and remove their folder."""
+        self.pool.close()
+        with self._lock:
+            folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.cleanup()
+
+    def _start(self) -> WorkerProcess:
+        with self._lock:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="voxgate-espeak-", ignore_cleanup_errors=True)
+                link_data(Path(espeakng_loader.get_data_path()), Path(self._folder.name))
+        # Isolated mode: neither the environment nor the working folder adds code to the program.
+        return WorkerProcess((sys.executable, "-I", str(_WORKER)), Path(self._folder.name))

@@ -1,0 +1,240 @@
+"""Speak one segment after another with libespeak-ng, in a process of its own that is asked over pipes.
+
+Licence: combined with espeak-ng, which it loads, this program runs under GPL-3.0-or-later. The rest of voxgate never
+loads that library; it starts this file as a separate program and talks to it over pipes only.
+
+libespeak-ng dies of hostile text and keeps all of its state in C globals, so this process may end at any time and
+holds nothing that matters. It imports nothing of voxgate. It ends when its standard input ends, that is with its
+parent. (PR_SET_PDEATHSIG would end it with the parent's *thread* that started it, which is not wanted.)
+
+Request:  u32 size, JSON ``{"op": "speak" | "retime", ...}``; a ``retime`` is followed by ``pcm_bytes`` of audio.
+Answer:   u32 size, JSON ``{"pcm_bytes": n}`` and n bytes of audio, or ``{"error": reason, "detail": text}``.
+Greeting: u32 size, JSON ``{"sample_rate_hz": n}``, once, when ready. Integers are little-endian.
+Audio is 16-bit mono, little-endian. The working folder holds ``espeak-ng-data``, in which this process may write
+``voices/!v``.
+"""
+
+import ctypes
+import json
+import math
+import os
+import resource
+import struct
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import espeakng_loader
+
+MEMORY_BYTES = 1 << 30
+FILE_BYTES = 1 << 20  # a voice variant has about 1 kB
+BLOCK_MS = 200
+NORMAL_RATE_WPM = 175
+
+_SYNCHRONOUS = 2
+_DONT_EXIT = 0x8000
+_TEXT_IS_UTF8 = 1  # never espeakSSML (0x10): its <audio> opens files, its <break> makes hours of silence
+_END_PAUSE = 0x1000
+_BY_CHARACTER = 1
+_RATE = 1
+
+_OnAudio = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+_OnUri = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p)
+
+
+class RefusedError(Exception):
+    """The request cannot be answered; the arguments are a reason and a detail."""
+
+
+class Sonic:
+    """libsonic, which libespeak-ng exports: changes the duration and pitch of finished audio."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+        library.sonicCreateStream.restype = ctypes.c_void_p
+        library.sonicCreateStream.argtypes = [ctypes.c_int, ctypes.c_int]
+        for name in ("sonicSetSpeed", "sonicSetPitch"):
+            getattr(library, name).argtypes = [ctypes.c_void_p, ctypes.c_float]
+        library.sonicWriteShortToStream.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
+        library.sonicReadShortFromStream.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
+        for name in ("sonicSamplesAvailable", "sonicFlushStream", "sonicDestroyStream"):
+            getattr(library, name).argtypes = [ctypes.c_void_p]
+
+    def retime(self, pcm: bytes, *, sample_rate_hz: int, speed_ratio: float, pitch_ratio: float) -> bytes:
+        """Give the audio ``speed_ratio`` times as fast and ``pitch_ratio`` times as high."""
+        stream = self._library.sonicCreateStream(sample_rate_hz, 1)
+        if not stream:
+            raise RefusedError("engine_refused", "sonicCreateStream failed")
+        try:
+            self._library.sonicSetSpeed(stream, speed_ratio)
+            self._library.sonicSetPitch(stream, pitch_ratio)
+            self._library.sonicWriteShortToStream(stream, pcm, len(pcm) // 2)
+            self._library.sonicFlushStream(stream)
+            samples = self._library.sonicSamplesAvailable(stream)
+            out = ctypes.create_string_buffer(max(1, samples * 2))
+            self._library.sonicReadShortFromStream(stream, out, samples)
+            return out.raw[: samples * 2]
+        finally:
+            self._library.sonicDestroyStream(stream)
+
+
+class Espeak:
+    """The library, loaded once in this process."""
+
+    def __init__(self) -> None:
+        self._library = library = ctypes.CDLL(espeakng_loader.get_library_path())
+        library.espeak_Synth.argtypes = [
+            *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),
+            *(ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
+        ]
+        # The library keeps the data folder's path in 160 bytes, so it is given relative to the working folder.
+        self.sample_rate_hz: int = library.espeak_Initialize(_SYNCHRONOUS, BLOCK_MS, b".", _DONT_EXIT)
+        if self.sample_rate_hz <= 0:
+            raise RefusedError("engine_unavailable", "espeak_Initialize failed")
+        # C keeps only the pointers: these references keep the callbacks alive.
+        self._callbacks = (_OnAudio(self._on_audio), _OnUri(lambda _type, _uri, _base: 1))
+        library.espeak_SetSynthCallback(self._callbacks[0])
+        library.espeak_SetUriCallback(self._callbacks[1])
+        self.sonic = Sonic(library)
+        self._take: Callable[[int, int], bool] = lambda _address, _samples: False
+        self._variant = Path("espeak-ng-data/voices/!v") / f"v{os.getpid()}"
+
+    def speak(self, request: dict[str, Any]) -> bytes:
+        """Speak one segment.
+
+        The audio is made at the asked rate, which sounds better than stretching, and what the rate misses is
+        mended by stretching: the library's rate is up to 15 % off, and by another amount for every text.
+        """
+        self._select(request)
+        speed = request["speed_ratio"]
+        rate = request["rate_ratio"] * NORMAL_RATE_WPM
+        if speed == 1:
+            return self._synthesize(request["text"], rate, request["max_samples"])
+        wanted = self._count(request["text"], rate, math.ceil(request["max_samples"] * speed)) / speed
+        pcm = self._synthesize(request["text"], rate * speed, request["max_samples"] * 2)
+        if not wanted or not pcm:
+            return pcm
+        return self.sonic.retime(
+            pcm, sample_rate_hz=self.sample_rate_hz, speed_ratio=len(pcm) / 2 / wanted, pitch_ratio=1.0
+        )
+
+    def _select(self, request: dict[str, Any]) -> None:
+        """Choose the voice, through a variant written for exactly this pitch."""
+        base = self._variant.with_name(request["variant"]).read_bytes() if request["variant"] else b"language variant\n"
+        kept = [line for line in base.splitlines() if not line.startswith((b"pitch", b"name"))]
+        low, high = request["pitch_line"]
+        self._variant.write_bytes(b"\n".join([*kept, b"pitch %d %d" % (low, high), b""]))
+        try:
+            name = f"{request['identifier']}+{self._variant.name}"
+            if self._library.espeak_SetVoiceByName(name.encode()):
+                raise RefusedError("engine_refused", f"no voice {name}")
+        finally:
+            self._variant.unlink()
+
+    def _count(self, text: str, rate: float, max_samples: int) -> int:
+        counted = 0
+
+        def take(_address: int, samples: int) -> bool:
+            nonlocal counted
+            counted += samples
+            return counted > max_samples
+
+        self._run(text, rate, take)
+        return counted
+
+    def _synthesize(self, text: str, rate: float, max_samples: int) -> bytes:
+        pcm = bytearray()
+
+        def take(address: int, samples: int) -> bool:
+            pcm.extend(ctypes.string_at(address, samples * 2))
+            return len(pcm) > max_samples * 2
+
+        self._run(text, rate, take)
+        return bytes(pcm)
+
+    def _run(self, text: str, rate: float, take: Callable[[int, int], bool]) -> None:
+        too_long = False
+
+        def take_and_tell(address: int, samples: int) -> bool:
+            nonlocal too_long
+            too_long = too_long or take(address, samples)
+            return too_long
+
+        self._take = take_and_tell
+        self._library.espeak_SetParameter(_RATE, round(rate), 0)
+        data = text.encode()
+        flags = _TEXT_IS_UTF8 | _END_PAUSE
+        status = self._library.espeak_Synth(data, len(data) + 1, 0, _BY_CHARACTER, 0, flags, None, None)
+        if too_long:
+            raise RefusedError("audio_too_long", "")
+        if status:
+            raise RefusedError("engine_refused", f"espeak_Synth gave {status}")
+
+    def _on_audio(self, audio: Any, samples: int, _events: int | None) -> int:  # noqa: ANN401 - a ctypes pointer
+        if not audio or not samples:
+            return 0
+        return int(self._take(ctypes.cast(audio, ctypes.c_void_p).value or 0, samples))
+
+
+def serve(engine: Espeak, requests: BinaryIO, answers: BinaryIO, *, allow_cpu: Callable[[float], None]) -> None:
+    """Answer requests until there are no more.
+
+    Args:
+        engine: The loaded library.
+        requests: Where requests are read.
+        answers: Where answers are written.
+        allow_cpu: Called before each request with the seconds of processor time that it may use.
+    """
+    _send(answers, {"sample_rate_hz": engine.sample_rate_hz})
+    while head := requests.read(4):
+        request = json.loads(requests.read(struct.unpack("<I", head)[0]))
+        pcm_in = requests.read(request.get("pcm_bytes", 0))
+        allow_cpu(request["cpu_s"])
+        try:
+            pcm = _answer(engine, request, pcm_in)
+        except RefusedError as error:
+            reason, detail = error.args
+            _send(answers, {"error": reason, "detail": detail})
+        else:
+            _send(answers, {"pcm_bytes": len(pcm)}, pcm)
+
+
+def _answer(engine: Espeak, request: dict[str, Any], pcm: bytes) -> bytes:
+    if request["op"] == "speak":
+        return engine.speak(request)
+    return engine.sonic.retime(
+        pcm,
+        sample_rate_hz=request["sample_rate_hz"],
+        speed_ratio=request["speed_ratio"],
+        pitch_ratio=request["pitch_ratio"],
+    )
+
+
+def _send(answers: BinaryIO, header: dict[str, object], pcm: bytes = b"") -> None:
+    data = json.dumps(header).encode()
+    answers.write(struct.pack("<I", len(data)) + data + pcm)
+    answers.flush()
+
+
+def _allow_cpu(cpu_s: float) -> None:
+    """Let this process use ``cpu_s`` more of processor time, then die; the limit counts from the process's start."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + cpu_s), hard))
+
+
+def main() -> None:
+    """Shut this process in, then serve its pipes."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
+    if sys.platform == "linux":  # elsewhere the loader itself needs more address space than memory
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    # What C code prints must not get between the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    serve(Espeak(), sys.stdin.buffer, answers, allow_cpu=_allow_cpu)
+
+
+if __name__ == "__main__":
+    main()

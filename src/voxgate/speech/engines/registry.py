@@ -1,0 +1,86 @@
+"""Every installed engine, found by its entry point, as one set of voices."""
+
+import importlib.metadata
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+
+from voxgate.speech.engines.base import Engine, Utterance, Voice
+from voxgate.speech.engines.espeak_program import EspeakProgram
+from voxgate.speech.errors import EngineError, SpeechError
+
+GROUP = "voxgate.engines"
+TEST_ENGINES = frozenset(("tone",))
+
+
+class Engines:
+    """The open engines and their voices."""
+
+    def __init__(self, engines: Sequence[Engine], program: EspeakProgram) -> None:
+        self._engines = {engine.name: engine for engine in engines}
+        self.program = program
+        voices = [voice for engine in engines for voice in engine.voices()]
+        self.voices = tuple(voices)
+        self._by_name = {voice.name: voice for voice in voices}
+        if len(self._by_name) < len(voices):
+            raise SpeechError("Two engines have a voice of the same name")
+
+    def find_voice(self, name: str) -> Voice | None:
+        """Find a voice by its name."""
+        return self._by_name.get(name)
+
+    def engine_of(self, voice: Voice) -> Engine:
+        """Give the engine that has a voice."""
+        return self._engines[voice.engine]
+
+    def speak(self, voice: Voice, utterance: Utterance) -> bytes:
+        """Speak one segment; what the engine cannot change by itself is changed in its finished audio.
+
+        Raises:
+            EngineError: The segment cannot be spoken within its bounds.
+        """
+        engine = self.engine_of(voice)
+        speed = 1.0 if "speed" in engine.native else utterance.speed_ratio
+        pitch = 0.0 if "pitch" in engine.native else utterance.pitch_semitones
+        if (speed, pitch) == (1.0, 0.0):
+            return engine.speak(utterance)
+        asked = replace(
+            utterance,
+            speed_ratio=utterance.speed_ratio / speed,
+            pitch_semitones=utterance.pitch_semitones - pitch,
+            max_audio_s=utterance.max_audio_s * speed,
+        )
+        return self.program.retime(
+            engine.speak(asked),
+            sample_rate_hz=engine.sample_rate_hz,
+            speed_ratio=speed,
+            pitch_semitones=pitch,
+            deadline_s=utterance.deadline_s,
+        )
+
+    def close(self) -> None:
+        """Close every engine and end every worker process."""
+        for engine in self._engines.values():
+            engine.close()
+        self.program.close()
+
+
+def open_engines(names: Collection[str] | None = None, *, workers: int) -> Engines:
+    """Open engines; their processes start when first needed.
+
+    Args:
+        names: Which engines; without it every installed one except those for tests.
+        workers: How many worker processes at most; more than the machine has cores only adds latency.
+
+    Raises:
+        EngineError: ``engine_unavailable`` when a named engine is not installed.
+    """
+    found = {entry.name: entry for entry in importlib.metadata.entry_points(group=GROUP)}
+    wanted = sorted(found.keys() - TEST_ENGINES) if names is None else names
+    if missing := [name for name in wanted if name not in found]:
+        raise EngineError("engine_unavailable", f"no engine {', '.join(missing)} is installed")
+    program = EspeakProgram(workers=workers)
+    engines = []
+    for name in wanted:
+        open_engine: Callable[[EspeakProgram], Engine] = found[name].load()
+        engines.append(open_engine(program))
+    return Engines(engines, program)

@@ -1,0 +1,144 @@
+"""One separate program that answers requests over its pipes, within deadlines."""
+
+import json
+import os
+import select
+import struct
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voxgate.speech.errors import EngineError
+
+START_DEADLINE_S = 20.0
+_MAX_HEADER_BYTES = 1 << 16
+_READ_BYTES = 1 << 18
+_OWN_REASONS = ("audio_too_long", "engine_refused", "engine_unavailable")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request to a worker program.
+
+    Attributes:
+        request: The request's JSON object.
+        pcm: Audio that goes with it.
+        max_answer_bytes: A longer answer is taken for a broken program.
+        deadline_s: For the whole exchange.
+    """
+
+    request: Mapping[str, object]
+    pcm: bytes
+    max_answer_bytes: int
+    deadline_s: float
+
+
+class WorkerProcess:
+    """A running worker program; used by one thread at a time."""
+
+    def __init__(self, command: Sequence[str], folder: Path) -> None:
+        """Start the program and wait until it is ready.
+
+        Raises:
+            EngineError: ``engine_unavailable`` when it does not start.
+        """
+        # The program sees nothing of the service's environment, which may hold its secrets.
+        environment = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+        self._process = subprocess.Popen(  # noqa: S603 - a fixed command, no shell
+            command,
+            cwd=folder,
+            env=environment,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self._process.stdin is not None  # noqa: S101 - asked for above
+        assert self._process.stdout is not None  # noqa: S101
+        self._stdin, self._stdout = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._stdin, False)
+        os.set_blocking(self._stdout, False)
+        try:
+            self._receive_header(time.monotonic() + START_DEADLINE_S)
+        except EngineError as error:
+            self.end()
+            raise EngineError("engine_unavailable", error.detail or error.reason) from error
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def is_alive(self) -> bool:
+        """Whether the program still runs."""
+        return self._process.poll() is None
+
+    def ask(self, exchange: Exchange) -> bytes:
+        """Send a request and give the audio of its answer.
+
+        Raises:
+            EngineError: ``engine_crashed`` or ``deadline_exceeded``: the process is of no more use. Any other
+                reason is the program's own answer, and it stays ready.
+        """
+        deadline = time.monotonic() + exchange.deadline_s
+        data = json.dumps(exchange.request).encode()
+        self._send(struct.pack("<I", len(data)) + data + exchange.pcm, deadline)
+        header = self._receive_header(deadline)
+        if header.get("error") in _OWN_REASONS:
+            raise EngineError(header["error"], str(header.get("detail", "")))
+        size = header.get("pcm_bytes")
+        if not isinstance(size, int) or not 0 <= size <= exchange.max_answer_bytes:
+            raise EngineError("engine_crashed", "a broken answer")
+        return self._receive(size, deadline)
+
+    def kill(self) -> None:
+        """Kill the program and wait for its end; another thread may be in the middle of an exchange."""
+        self._process.kill()
+        self._process.wait()
+
+    def end(self) -> None:
+        """Kill the program and free its pipes."""
+        self.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def _receive_header(self, deadline: float) -> dict[str, Any]:
+        size = struct.unpack("<I", self._receive(4, deadline))[0]
+        if size > _MAX_HEADER_BYTES:
+            raise EngineError("engine_crashed", "a broken answer")
+        try:
+            header = json.loads(self._receive(size, deadline))
+        except ValueError as error:
+            raise EngineError("engine_crashed", "a broken answer") from error
+        return header if isinstance(header, dict) else {}
+
+    def _receive(self, size: int, deadline: float) -> bytes:
+        out = bytearray()
+        while len(out) < size:
+            self._wait(self._stdout, select.POLLIN, deadline)
+            block = os.read(self._stdout, min(_READ_BYTES, size - len(out)))
+            if not block:
+                raise EngineError("engine_crashed", f"exit status {self._process.wait()}")
+            out += block
+        return bytes(out)
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        rest = memoryview(data)
+        while rest:
+            self._wait(self._stdin, select.POLLOUT, deadline)
+            try:
+                rest = rest[os.write(self._stdin, rest) :]
+            except BrokenPipeError as error:
+                raise EngineError("engine_crashed", "its pipe is closed") from error
+
+    @staticmethod
+    def _wait(descriptor: int, event: int, deadline: float) -> None:
+        # Not select.select: it fails above 1024 open files.
+        poll = select.poll()
+        poll.register(descriptor, event)
+        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise EngineError("deadline_exceeded")
