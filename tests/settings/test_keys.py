@@ -1,7 +1,6 @@
 """Which signing keys are refused."""
 
 import base64
-import secrets
 
 import pytest
 from hypothesis import given
@@ -19,7 +18,7 @@ def test_a_published_key_is_refused(key, strict):
     assert "published" in find_weakness(key, strict=strict)
 
 
-@pytest.mark.parametrize("key", ["", "short", secrets.token_hex(15)])
+@pytest.mark.parametrize("key", ["", "short", "0f4c19ab" * 3])
 def test_a_short_key_is_refused_with_the_size_that_is_needed(key):
     """HS256 needs 256 bits."""
     assert "at least 32 random bytes" in find_weakness(key, strict=False)

@@ -1,0 +1,47 @@
+"""The requirement files: exact versions with hashes, and nothing about where a package came from."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "requirements").glob("*.txt"))
+PIN = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[0-9][0-9a-z.+]*)(?P<marker> ; [^\\]+)?")
+HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
+
+
+def pins_of(path):
+    """Return the version of each package, after checking that every line is a pin or a hash."""
+    pins = {}
+    for block in re.split(r"\n(?=\S)", path.read_text().strip()):
+        first, *rest = [line.strip().removesuffix("\\").strip() for line in block.splitlines()]
+        pin = PIN.fullmatch(first)
+        assert pin, first
+        assert rest, f"{first} has no hash"
+        assert all(HASH.fullmatch(line) for line in rest), block
+        pins[pin["name"]] = pin["version"]
+    return pins
+
+
+def test_there_is_a_file_for_every_use():
+    """The four files that ./dev installs from."""
+    assert [path.stem for path in FILES] == ["lint", "lock", "run", "test"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_requirement_is_exact_and_hashed_and_names_no_address(path):
+    """What is installed tomorrow is what was tested today, from whatever index the machine uses."""
+    assert pins_of(path)
+    assert not re.search(r"https?:|//|--index|--find-links|@", path.read_text())
+
+
+def test_every_kind_holds_the_versions_of_the_smaller_one():
+    """`./dev run` after `./dev lint` finds everything in place."""
+    by_kind = {path.stem: pins_of(path) for path in FILES}
+    assert by_kind["run"].items() <= by_kind["test"].items() <= by_kind["lint"].items()
+
+
+def test_the_build_backend_is_pinned_with_what_runs():
+    """The editable install happens without build isolation, so nothing unpinned is fetched."""
+    assert {"hatchling", "editables"} <= pins_of(ROOT / "requirements/run.txt").keys()
