@@ -1,0 +1,84 @@
+"""The application: every part wired once, every blueprint in its place."""
+
+import atexit
+from types import MappingProxyType
+
+from flask import Flask
+
+from voxgate.gate.clock import Clock
+from voxgate.gate.flask import GateConfig, Parts
+from voxgate.settings import Settings, load_settings
+from voxgate.web import auth, docs, health, limits, root, tts
+from voxgate.web.answers import use_utf8_json
+from voxgate.web.door import gate
+from voxgate.web.problems import add_error_handlers, body_for_path
+from voxgate.web.services import EXTENSION, Services, open_services
+
+BAD_CREDENTIALS = MappingProxyType({"bad-credentials": "60 per minute"})
+_TIERS = ("standard", "premium")
+
+
+def create_app(
+    settings: Settings | None = None, *, clock: Clock | None = None, services: Services | None = None
+) -> Flask:
+    """Make the application; its jobs and engine processes start when first needed.
+
+    Args:
+        settings: How it is set; by default what the environment says.
+        clock: Source of time; the machine's own by default.
+        services: Parts that are open already; the caller closes them.
+
+    Raises:
+        ConfigurationError: A setting cannot be used.
+    """
+    if services is None:
+        services = open_services(settings or load_settings(), clock=clock)
+        atexit.register(services.close)
+    app = Flask("voxgate", static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = services.settings.max_body_bytes
+    app.extensions[EXTENSION] = services
+    # One spelling of a path is one route: no redirects, which Flask would answer in HTML.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    use_utf8_json(app)
+    add_error_handlers(app)
+    _add_routes(app, services.settings)
+    gate.init_app(app, _wire_gate(services))
+    gate.check_rules(app)
+    return app
+
+
+def create_served_app() -> Flask:
+    """Make the application of a server process, which runs waiting jobs from the start."""
+    app = create_app()
+    services: Services = app.extensions[EXTENSION]
+    services.background.start()
+    return app
+
+
+def _add_routes(app: Flask, settings: Settings) -> None:
+    for module in (auth, tts, limits, health):
+        app.register_blueprint(module.blueprint)
+    if settings.root_routes:
+        app.register_blueprint(root.blueprint)
+    if not settings.is_production:
+        app.register_blueprint(docs.blueprint)
+
+
+def _wire_gate(services: Services) -> Parts:
+    policies = services.settings.policies()
+    return Parts(
+        config=GateConfig(
+            tiers={tier: policies.pop(tier) for tier in _TIERS},
+            default=policies.pop("default"),
+            policies={**BAD_CREDENTIALS, **policies},
+            cors_origins=frozenset(services.settings.cors_origins),
+            session_expires_s=services.settings.jwt_refresh_token_expires_s,
+        ),
+        store=services.store,
+        signer=services.signer,
+        directory=services.directory,
+        clock=services.clock,
+        emit=services.events,
+        body_filter=body_for_path,
+    )

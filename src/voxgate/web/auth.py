@@ -1,0 +1,81 @@
+"""Accounts and sessions over HTTP, under /api/v1/auth."""
+
+from flask import Blueprint, Response
+
+from voxgate.gate import events
+from voxgate.gate.errors import Refusal
+from voxgate.web.answers import answer, secret_answer
+from voxgate.web.bodies import read_body
+from voxgate.web.door import gate
+from voxgate.web.problems import refuse
+from voxgate.web.schemas import ApiKeyAnswer, MessageAnswer, RegisterBody, Registered
+from voxgate.web.services import services
+from voxgate.web.sessions import describe_account, log_in, log_out
+from voxgate.web.sessions import refresh as refresh_session
+
+blueprint = Blueprint("auth", __name__, url_prefix="/api/v1/auth")
+
+
+@blueprint.post("/register")
+@gate.open(policy="register")
+def register() -> Response:
+    """Make an account and its first API key."""
+    body = read_body(RegisterBody, required=("username", "email", "password"))
+    if isinstance(body, Refusal):
+        return refuse(body)
+    made = services().accounts.register(username=body.username, email=body.email, password=body.password)
+    if isinstance(made, Refusal):
+        return refuse(made)
+    services().events(events.USER_CREATED, {"user_id": made.account.subject, "ip_address": gate.address})
+    return secret_answer(Registered(user_id=made.account.subject, api_key=made.api_key), 201)
+
+
+@blueprint.post("/login")
+@gate.open()
+def login() -> Response:
+    """Open a session."""
+    found = log_in()
+    return refuse(found) if isinstance(found, Refusal) else secret_answer(found)
+
+
+@blueprint.post("/refresh")
+@gate.protect(credentials=("refresh",), policy="refresh")
+def refresh() -> Response:
+    """Issue new tokens for the session."""
+    found = refresh_session()
+    return refuse(found) if isinstance(found, Refusal) else secret_answer(found)
+
+
+@blueprint.post("/logout")
+@gate.protect(credentials=("access",))
+def logout() -> Response:
+    """End the session."""
+    log_out()
+    return answer(MessageAnswer(message="Successfully logged out"))
+
+
+@blueprint.post("/revoke")
+@gate.protect(credentials=("access",))
+def revoke() -> Response:
+    """End the session."""
+    log_out()
+    return answer(MessageAnswer(message="Token revoked"))
+
+
+@blueprint.post("/api-key")
+@gate.protect(credentials=("access",))
+def make_api_key() -> Response:
+    """Make one more API key."""
+    issued = services().api_keys.create(gate.principal.subject, name="")
+    if isinstance(issued, Refusal):
+        return refuse(issued)
+    services().events(events.AUTHN_TOKEN_CREATED, {"user_id": gate.principal.subject, "key_id": issued.key_id})
+    return secret_answer(ApiKeyAnswer(api_key=issued.text))
+
+
+@blueprint.get("/me")
+@gate.protect()
+def show_account() -> Response:
+    """Show the caller's account."""
+    account = services().accounts.find(gate.principal.subject)
+    return refuse(Refusal("INVALID_TOKEN")) if account is None else answer(describe_account(account))

@@ -1,0 +1,41 @@
+"""The threads behind the service, started by the first need and stopped once."""
+
+import threading
+from collections.abc import Callable
+
+from voxgate.speech.jobs.local import LocalDispatcher
+
+STOP_TIMEOUT_S = 8.0
+
+
+class Background:
+    """Runs the jobs of this process; safe to share between threads.
+
+    Args:
+        open_dispatcher: Starts the dispatcher, with its upkeep.
+    """
+
+    def __init__(self, open_dispatcher: Callable[[], LocalDispatcher]) -> None:
+        self._open = open_dispatcher
+        self._lock = threading.Lock()
+        self._dispatcher: LocalDispatcher | None = None
+        self._is_stopped = False
+
+    def start(self) -> None:
+        """Start what does not run yet; a served process does it at once, for the jobs that it finds waiting."""
+        with self._lock:
+            if self._dispatcher is None and not self._is_stopped:
+                self._dispatcher = self._open()
+
+    def send(self, job_id: str) -> None:
+        """Bring a job that was just submitted to a worker; returns at once."""
+        self.start()
+        if self._dispatcher is not None:
+            self._dispatcher.send(job_id)
+
+    def stop(self) -> None:
+        """Let running jobs finish or hand them back; starts nothing any more. Stopping again is no error."""
+        with self._lock:
+            dispatcher, self._dispatcher, self._is_stopped = self._dispatcher, None, True
+        if dispatcher is not None:
+            dispatcher.stop(STOP_TIMEOUT_S)

@@ -1,0 +1,59 @@
+"""The caller's limits, read without spending anything."""
+
+from flask import Blueprint, Response
+
+from voxgate.gate.decision import Charge, Reading
+from voxgate.gate.tiers import Rule
+from voxgate.web.answers import answer
+from voxgate.web.door import gate
+from voxgate.web.schemas import LimitAnswer, LimitsAnswer
+from voxgate.web.services import services
+
+EVERY_OTHER = "*"
+
+# Each endpoint with a policy of its own; every other route shares the limits of the caller's tier.
+_POLICIES = {
+    "/api/v1/tts/generate": "tts-generate",
+    "/api/v1/tts/status": "tts-status",
+    "/api/v1/auth/refresh": "refresh",
+}
+_ROOT_POLICIES = {"/protected": "protected"}
+
+blueprint = Blueprint("limits", __name__, url_prefix="/api/v1")
+
+
+@blueprint.get("/limits")
+@gate.protect()
+def show_limits() -> Response:
+    """Show every limit that binds the caller."""
+    return answer(LimitsAnswer(read_limits()))
+
+
+def read_limits() -> dict[str, LimitAnswer]:
+    """Return every limit that binds the caller, by endpoint; one store call that spends nothing.
+
+    A policy of several limits is told by the one that is nearest to exhaustion.
+    """
+    tiers = gate.admission.tiers
+    policies = _POLICIES | (_ROOT_POLICIES if services().settings.root_routes else {})
+    binding = {endpoint: tiers.policy(name) for endpoint, name in policies.items()}
+    of_tier = tiers.charges_of(Rule(), name=EVERY_OTHER)
+    binding[EVERY_OTHER] = tuple(charge.limit for charge in of_tier.get(gate.principal.tier, of_tier[""]))
+    partition = f"user:{gate.principal.subject}"
+    bound = [(endpoint, limit) for endpoint, limits in binding.items() for limit in limits]
+    readings = gate.usage([Charge(limit, partition) for _, limit in bound])
+    found: dict[str, Reading] = {}
+    for (endpoint, _), reading in zip(bound, readings, strict=True):
+        found[endpoint] = min(found.get(endpoint, reading), reading, key=lambda each: each.remaining)
+    return {endpoint: _describe(reading) for endpoint, reading in found.items()}
+
+
+def _describe(reading: Reading) -> LimitAnswer:
+    return LimitAnswer(
+        limit=reading.limit.quota,
+        current_count=reading.used,
+        remaining=reading.remaining,
+        window=reading.limit.window_s,
+        reset_after=-(-reading.next_free_ms // 1000),
+        policy=reading.limit.name,
+    )

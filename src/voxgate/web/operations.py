@@ -1,0 +1,279 @@
+"""One table of every operation over HTTP: who may call it, what it takes, everything it can answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from voxgate.web import schemas
+
+ACCESS = ("access",)
+REFRESH = ("refresh",)
+ANY = ("access", "api_key")
+
+_JSON_BODY = ("INVALID_JSON", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "VALIDATION_FAILED")
+_GUARDED = (
+    "INVALID_REQUEST",
+    "TOKEN_MISSING",
+    "INVALID_TOKEN",
+    "TOKEN_EXPIRED",
+    "TOKEN_REVOKED",
+    "ACCOUNT_DISABLED",
+    "INSUFFICIENT_SCOPE",
+)
+_LOGIN = ("CREDENTIALS_MISSING", "INVALID_CREDENTIALS", "LOGIN_DISABLED", "HASHING_BUSY")
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """An answer that is not JSON.
+
+    Attributes:
+        description: What it is.
+        types: Media types that it can have; none for an answer without a body.
+        headers: Names of headers that it carries.
+    """
+
+    description: str
+    types: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+
+
+Success = type[BaseModel] | Media
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of an operation, a string.
+
+    Attributes:
+        name: Its name.
+        place: ``path``, ``query`` or ``header``.
+        description: What it means.
+    """
+
+    name: str
+    place: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path.
+
+    Attributes:
+        method: HTTP method, lower case.
+        path: Path with its parameters in braces.
+        summary: What it does, one line.
+        answers: Successes by status.
+        credentials: Kinds of credential that it accepts; empty when it is open.
+        is_limited: False for what is never limited.
+        body: What it takes, or None.
+        codes: Its own refusals, beside those of every operation of its kind.
+        parameters: Its parameters.
+        headers: Headers of its success.
+    """
+
+    method: str
+    path: str
+    summary: str
+    answers: Mapping[int, Success]
+    credentials: tuple[str, ...] = ()
+    is_limited: bool = True
+    body: type[schemas.Body] | None = None
+    codes: tuple[str, ...] = ()
+    parameters: tuple[Parameter, ...] = field(default=())
+    headers: tuple[str, ...] = ()
+
+    @property
+    def operation_id(self) -> str:
+        """Name of the operation in generated clients."""
+        words = self.path.replace("/api/v1/", "/").strip("/").replace("{", "by-").replace("}", "")
+        return "_".join((self.method, *words.replace("/", "-").replace(".", "-").split("-"))).rstrip("_")
+
+    @property
+    def tag(self) -> str:
+        """The group that it is shown in."""
+        parts = self.path.strip("/").split("/")
+        if parts[:2] == ["api", "v1"]:
+            return {"auth": "Accounts and sessions", "tts": "Speech"}.get(parts[2], "Limits")
+        return "Root routes" if parts[0] in {"login", "protected", "refresh", "logout"} else "Operations"
+
+    @property
+    def every_code(self) -> tuple[str, ...]:
+        """Every refusal that it can answer, its own first."""
+        found = [*self.codes, *(_JSON_BODY if self.body else ())]
+        if self.credentials:
+            found += _GUARDED
+        if "api_key" in self.credentials:
+            found += ["API_KEY_INVALID", "API_KEY_EXPIRED"]
+        if self.is_limited:
+            found += ["RATE_LIMITED", "STORE_UNAVAILABLE", "DATABASE_UNAVAILABLE"]
+        return tuple(dict.fromkeys([*found, "INTERNAL_ERROR"]))
+
+
+_JOB_ID = Parameter("job_id", "path", "The job's id, as `POST /api/v1/tts/generate` gave it.")
+_AUDIO = ("audio/wav", "audio/mpeg")
+_AUDIO_HEADERS = ("Content-Disposition", "ETag", "Accept-Ranges")
+
+_AUTH = (
+    Operation(
+        "post",
+        "/api/v1/auth/register",
+        "Make an account and its first API key",
+        {201: schemas.Registered},
+        body=schemas.RegisterBody,
+        codes=("MISSING_FIELDS", "USERNAME_TAKEN", "EMAIL_TAKEN", "HASHING_BUSY"),
+    ),
+    Operation(
+        "post",
+        "/api/v1/auth/login",
+        "Open a session",
+        {200: schemas.LoginAnswer},
+        body=schemas.LoginBody,
+        codes=_LOGIN,
+    ),
+    Operation(
+        "post",
+        "/api/v1/auth/refresh",
+        "Get a new access token for the session",
+        {200: schemas.TokenAnswer},
+        credentials=REFRESH,
+    ),
+    Operation(
+        "post",
+        "/api/v1/auth/logout",
+        "End the session, its access and refresh tokens",
+        {200: schemas.MessageAnswer},
+        credentials=ACCESS,
+    ),
+    Operation(
+        "post",
+        "/api/v1/auth/revoke",
+        "End the session, its access and refresh tokens",
+        {200: schemas.MessageAnswer},
+        credentials=ACCESS,
+    ),
+    Operation(
+        "post",
+        "/api/v1/auth/api-key",
+        "Make one more API key",
+        {200: schemas.ApiKeyAnswer},
+        credentials=ACCESS,
+    ),
+    Operation("get", "/api/v1/auth/me", "See the own account", {200: schemas.UserAnswer}, credentials=ANY),
+)
+
+_TTS = (
+    Operation(
+        "get",
+        "/api/v1/tts/",
+        "List the own jobs, newest first, with the voices and formats",
+        {200: schemas.OverviewAnswer},
+        credentials=ANY,
+        codes=("BAD_REQUEST",),
+        parameters=(Parameter("before", "query", "Id of a job; the page begins behind it."),),
+    ),
+    Operation("get", "/api/v1/tts/voices", "List every voice", {200: schemas.VoicesAnswer}, credentials=ANY),
+    Operation(
+        "post",
+        "/api/v1/tts/generate",
+        "Start a job that speaks a text",
+        {202: schemas.Started},
+        credentials=ANY,
+        body=schemas.GenerateBody,
+        codes=("QUEUE_FULL", "STORAGE_FULL", "STORAGE_UNAVAILABLE"),
+        headers=("Location",),
+    ),
+    Operation(
+        "get", "/api/v1/tts/status", "See the recent jobs and the limits", {200: schemas.StatusAnswer}, credentials=ANY
+    ),
+    Operation(
+        "get",
+        "/api/v1/tts/status/{job_id}",
+        "See one job",
+        {200: schemas.JobAnswer},
+        credentials=ANY,
+        codes=("JOB_NOT_FOUND",),
+        parameters=(_JOB_ID,),
+    ),
+    Operation(
+        "get",
+        "/api/v1/tts/audio/{job_id}",
+        "Fetch the audio of a job, whole or in a range",
+        {
+            200: Media("The audio.", _AUDIO, _AUDIO_HEADERS),
+            206: Media("One range of the audio.", _AUDIO, (*_AUDIO_HEADERS, "Content-Range")),
+            304: Media("The audio is the one you have.", (), ("ETag",)),
+        },
+        credentials=ANY,
+        codes=(
+            "JOB_NOT_FOUND",
+            "AUDIO_NOT_READY",
+            "AUDIO_EXPIRED",
+            "PRECONDITION_FAILED",
+            "RANGE_NOT_SATISFIABLE",
+            "STORAGE_UNAVAILABLE",
+        ),
+        parameters=(
+            _JOB_ID,
+            Parameter("Range", "header", "One range of bytes; several are answered with the whole audio."),
+        ),
+    ),
+    Operation(
+        "get",
+        "/api/v1/limits",
+        "See every limit that binds the caller, spending nothing",
+        {200: schemas.LimitsAnswer},
+        credentials=ANY,
+    ),
+)
+
+ROOT_OPERATIONS = (
+    Operation("post", "/login", "Open a session", {200: schemas.TokenAnswer}, body=schemas.LoginBody, codes=_LOGIN),
+    Operation("get", "/protected", "See who asks", {200: schemas.LoggedInAnswer}, credentials=ACCESS),
+    Operation(
+        "post",
+        "/refresh",
+        "Get a new access token for the session",
+        {200: schemas.TokenAnswer},
+        credentials=REFRESH,
+    ),
+    Operation("post", "/logout", "End the session", {200: schemas.RootLogoutAnswer}, credentials=ACCESS),
+)
+
+_HTML = Media("A page.", ("text/html",))
+
+_SERVICE = (
+    Operation("get", "/healthz", "Tell that the process answers", {200: schemas.HealthAnswer}, is_limited=False),
+    Operation(
+        "get",
+        "/readyz",
+        "Tell whether every dependency answers",
+        {200: schemas.ReadyAnswer},
+        is_limited=False,
+        codes=("NOT_READY",),
+    ),
+    Operation(
+        "get",
+        "/openapi.json",
+        "Get this document",
+        {200: Media("The OpenAPI 3.1 document.", ("application/json",))},
+        is_limited=False,
+    ),
+    Operation("get", "/docs", "Read and try the interface", {200: _HTML}, is_limited=False),
+    Operation(
+        "get",
+        "/docs/assets/{name}",
+        "Get a file of the page",
+        {
+            200: Media("The file.", ("text/css", "text/javascript", "image/svg+xml"), ("ETag",)),
+            304: Media("The file is the one you have.", (), ("ETag",)),
+        },
+        is_limited=False,
+        codes=("NOT_FOUND",),
+        parameters=(Parameter("name", "path", "Name of the file."),),
+    ),
+)
+
+OPERATIONS = (*_AUTH, *_TTS, *_SERVICE)

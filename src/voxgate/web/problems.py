@@ -1,0 +1,227 @@
+"""Every error of the service in one JSON form: the rows of its own, and the handlers that use them."""
+
+import errno
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import cast
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from voxgate.accounts.database import DatabaseUnavailableError
+from voxgate.gate.errors import PROBLEMS as GATE_PROBLEMS
+from voxgate.gate.errors import Problem, Refusal, StoreUnavailableError
+from voxgate.gate.flask.headers import problem_body, problem_headers, write_body
+from voxgate.speech.artifacts import ArtifactStorageError
+from voxgate.speech.jobs.base import JobsUnavailableError
+from voxgate.web.door import gate
+
+RETRY_AFTER_S = 1  # the least that can be said; what is busy here is free again within a second
+
+_UNAUTHORIZED = "Unauthorized"
+_UNAVAILABLE = "Service Unavailable"
+
+_ROWS = (
+    Problem("BAD_REQUEST", 400, "Bad Request", "Bad request", "The request cannot be understood."),
+    Problem("INVALID_JSON", 400, "Bad Request", "Invalid JSON", "The body is not a JSON object."),
+    Problem(
+        "MISSING_FIELDS",
+        400,
+        "Bad Request",
+        "Missing required fields",
+        "Send username, email and password, none of them empty.",
+    ),
+    Problem(
+        "CREDENTIALS_MISSING",
+        400,
+        "Bad Request",
+        "Username and password required",
+        "Send username and password, none of them empty.",
+    ),
+    Problem(
+        "INVALID_CREDENTIALS",
+        401,
+        _UNAUTHORIZED,
+        "Invalid credentials",
+        "The user name or the password is wrong.",
+        "",
+    ),
+    Problem("NOT_FOUND", 404, "Not Found", "Not found", "There is nothing at this address; /docs lists what there is."),
+    Problem("ACCOUNT_UNKNOWN", 404, "Not Found", "Account not found", "There is no such account."),
+    Problem("JOB_NOT_FOUND", 404, "Not Found", "Job not found", "You have no job of this id."),
+    Problem("METHOD_NOT_ALLOWED", 405, "Method Not Allowed", "Method not allowed", "See the Allow header."),
+    Problem("USERNAME_TAKEN", 409, "Conflict", "Username already exists", "Choose another user name."),
+    Problem("EMAIL_TAKEN", 409, "Conflict", "Email already exists", "Log in, or use another address."),
+    Problem("AUDIO_NOT_READY", 409, "Conflict", "Audio not ready", "The job is not done; see its status."),
+    Problem("AUDIO_EXPIRED", 410, "Gone", "Audio expired", "The audio has been removed; generate it again."),
+    Problem(
+        "BODY_TOO_LARGE",
+        413,
+        "Content Too Large",
+        "Body too large",
+        "The body is larger than this service takes.",
+    ),
+    Problem(
+        "UNSUPPORTED_MEDIA_TYPE",
+        415,
+        "Unsupported Media Type",
+        "Unsupported media type",
+        "Send JSON, uncompressed, with 'Content-Type: application/json'.",
+    ),
+    Problem(
+        "RANGE_NOT_SATISFIABLE",
+        416,
+        "Range Not Satisfiable",
+        "Range not satisfiable",
+        "The audio is shorter than the range begins.",
+    ),
+    Problem("VALIDATION_FAILED", 422, "Unprocessable Content", "Validation failed", "A field is out of bounds."),
+    Problem(
+        "INTERNAL_ERROR",
+        500,
+        "Internal Server Error",
+        "Internal error",
+        "Something broke on our side; tell the operator the request id.",
+    ),
+    Problem("HASHING_BUSY", 503, _UNAVAILABLE, "Service busy", "Too many logins at once; try again shortly."),
+    Problem("QUEUE_FULL", 503, _UNAVAILABLE, "Queue full", "Too many jobs are waiting; try again shortly."),
+    Problem(
+        "DATABASE_UNAVAILABLE",
+        503,
+        _UNAVAILABLE,
+        "Service unavailable",
+        "The database does not answer; try again shortly.",
+    ),
+    Problem(
+        "STORAGE_UNAVAILABLE",
+        503,
+        _UNAVAILABLE,
+        "Service unavailable",
+        "The audio storage does not answer; try again shortly.",
+    ),
+    Problem("NOT_READY", 503, _UNAVAILABLE, "Not ready", "A dependency does not answer; see checks."),
+    Problem(
+        "STORAGE_FULL", 507, "Insufficient Storage", "Storage full", "There is no room for more; tell the operator."
+    ),
+)
+
+# The code that a client reads is the row's. A disabled account has one code and two answers: 401
+# to a right password at login, 403 to a credential afterwards.
+_LOGIN_DISABLED = Problem(
+    "ACCOUNT_DISABLED",
+    401,
+    _UNAUTHORIZED,
+    "Account is disabled",
+    "The account has been disabled by the operator.",
+    "",
+)
+
+PROBLEMS: Mapping[str, Problem] = MappingProxyType(
+    {**GATE_PROBLEMS, **{row.code: row for row in _ROWS}, "LOGIN_DISABLED": _LOGIN_DISABLED}
+)
+
+ROOT_PATHS = frozenset({"/login", "/protected", "/refresh", "/logout"})
+_ROOT_TEXTS = {"TOKEN_MISSING": "Missing Authorization Header", "RATE_LIMITED": "Too Many Requests"}
+
+# Statuses whose row does not have the name of their phrase.
+_CODES_BY_STATUS = {
+    413: "BODY_TOO_LARGE",
+    416: "RANGE_NOT_SATISFIABLE",
+    422: "VALIDATION_FAILED",
+    500: "INTERNAL_ERROR",
+}
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+_log = logging.getLogger("voxgate.web")
+
+
+def problem_for(code: str) -> Problem:
+    """Return the row of a refusal; a status of HTTP without a row of its own gets one from its phrase.
+
+    Raises:
+        KeyError: No refusal and no status has this name.
+    """
+    return PROBLEMS[code] if code in PROBLEMS else _problem_of_status(HTTPStatus[code])
+
+
+def refuse(
+    refusal: Refusal, *, headers: Mapping[str, str] | None = None, members: Mapping[str, object] | None = None
+) -> Response:
+    """Return the answer that tells a refusal: ``application/problem+json`` (RFC 9457).
+
+    Args:
+        refusal: The expected no.
+        headers: Headers that go with it, such as ``Allow``.
+        members: Members of the body beside those of every problem, such as the ``checks`` of ``/readyz``.
+    """
+    problem = problem_for(refusal.code)
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE and refusal.retry_after_s is None:
+        refusal = replace(refusal, retry_after_s=RETRY_AFTER_S)
+    if refusal.faults and refusal.message is None:
+        told = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in refusal.faults)
+        refusal = replace(refusal, message=told)
+    body = problem_body(refusal, problem=problem, request_id=gate.request_id)
+    answer = Response(write_body(body_for_path(request.path, {**body, **(members or {})})), problem.status)
+    answer.headers.extend(dict(headers or {}))
+    for name, value in problem_headers(refusal, problem=problem):
+        answer.headers[name] = value
+    return answer
+
+
+def body_for_path(path: str, body: dict[str, object]) -> dict[str, object]:
+    """Return an error's body as the route's document names it.
+
+    The first document's four routes carry ``msg``, and say ``Too Many Requests`` in ``message`` when a limit refuses.
+    """
+    if path not in ROOT_PATHS:
+        return body
+    code = str(body["code"])
+    told = _ROOT_TEXTS.get(code) or str(body["message" if code.startswith("TOKEN_") else "error"])
+    return {**body, "msg": told, **({"message": told} if code == "RATE_LIMITED" else {})}
+
+
+def add_error_handlers(app: Flask) -> None:
+    """Make every error of ``app`` a problem; nothing leaves it as HTML."""
+    app.register_error_handler(HTTPException, _on_http_exception)
+    app.register_error_handler(DatabaseUnavailableError, partial(_on_outage, "DATABASE_UNAVAILABLE"))
+    app.register_error_handler(JobsUnavailableError, partial(_on_outage, "DATABASE_UNAVAILABLE"))
+    app.register_error_handler(StoreUnavailableError, partial(_on_outage, "STORE_UNAVAILABLE"))
+    app.register_error_handler(ArtifactStorageError, _on_artifact_storage)
+    app.register_error_handler(Exception, _on_bug)
+
+
+def _problem_of_status(status: HTTPStatus) -> Problem:
+    text = status.description or status.phrase
+    return Problem(status.name, status, status.phrase, status.phrase.capitalize(), text.rstrip(".") + ".")
+
+
+def _on_http_exception(error: HTTPException) -> Response:
+    if error.response is not None:
+        return cast("Response", error.response)  # the gate's own refusal, raised from within a view
+    if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
+        return Response(status=error.code, headers=_own_headers(error))
+    code = _CODES_BY_STATUS.get(error.code) or HTTPStatus(error.code).name
+    return refuse(Refusal(code), headers=_own_headers(error))
+
+
+def _own_headers(error: HTTPException) -> dict[str, str]:
+    return {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
+
+
+def _on_outage(code: str, error: Exception) -> Response:
+    _log.warning("%s: %s", code.lower(), error)
+    return refuse(Refusal(code))
+
+
+def _on_artifact_storage(error: ArtifactStorageError) -> Response:
+    return _on_outage("STORAGE_FULL" if error.errno in _FULL else "STORAGE_UNAVAILABLE", error)
+
+
+def _on_bug(error: Exception) -> Response:
+    _log.error("request %s failed", gate.request_id, exc_info=error)
+    return refuse(Refusal("INTERNAL_ERROR"))

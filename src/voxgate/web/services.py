@@ -1,0 +1,190 @@
+"""Every part of the service, opened once and in order; the command line uses the same."""
+
+import errno
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from flask import current_app
+
+from voxgate.accounts.api_keys import ApiKeys
+from voxgate.accounts.database import Database
+from voxgate.accounts.directory import SqlDirectory
+from voxgate.accounts.lifecycle import Accounts
+from voxgate.accounts.passwords import Hasher
+from voxgate.accounts.sessions import Sessions
+from voxgate.gate.clock import Clock, SystemClock
+from voxgate.gate.events import EventSink, log_event
+from voxgate.gate.stores import Store, open_store
+from voxgate.gate.tokens import Signer, load_or_create_key
+from voxgate.settings import Settings
+from voxgate.speech.artifacts import Artifacts, ArtifactStorageError
+from voxgate.speech.engines.registry import open_engines
+from voxgate.speech.jobs import open_dispatcher
+from voxgate.speech.jobs.queue import JobQueue
+from voxgate.speech.synthesis import Synthesizer
+from voxgate.web.background import Background
+
+EXTENSION = "voxgate.services"
+MIN_FREE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of one process.
+
+    Attributes:
+        settings: What they were opened with.
+        clock: Source of time of them all.
+        events: Takes security events.
+        database: Accounts and jobs.
+        store: The gate's shared facts.
+        directory: Where the gate looks up what its store does not know.
+        signer: Issues and verifies tokens.
+        hasher: Hashes passwords, a bounded number at once.
+        accounts: Who exists.
+        sessions: Their sessions.
+        api_keys: Their API keys.
+        synthesizer: Voices; its processes start when they first speak.
+        artifacts: Finished audio.
+        jobs: The queue.
+        background: The threads that run jobs.
+    """
+
+    settings: Settings
+    clock: Clock
+    events: EventSink
+    database: Database
+    store: Store
+    directory: SqlDirectory
+    signer: Signer
+    hasher: Hasher
+    accounts: Accounts
+    sessions: Sessions
+    api_keys: ApiKeys
+    synthesizer: Synthesizer
+    artifacts: Artifacts
+    jobs: JobQueue
+    background: Background
+
+    def checks(self) -> Mapping[str, Callable[[], object]]:
+        """Return for every dependency, by name, what raises when it does not answer."""
+        return {
+            "database": self.database.ping,
+            "store": self.store.ping,
+            "audio": self.check_storage,
+        }
+
+    def check_storage(self) -> None:
+        """Return when audio can be stored; no job is accepted whose audio would find no room.
+
+        Raises:
+            ArtifactStorageError: The disk is full, or the folder cannot be written.
+        """
+        _check_storage(self.settings.audio_folder)
+
+    def close(self) -> None:
+        """Stop jobs and processes, then close what is stored; closing again is no error."""
+        self.background.stop()
+        self.synthesizer.close()
+        self.store.close()
+        self.database.close()
+
+
+def open_services(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    events: EventSink = log_event,
+    hasher: Hasher | None = None,
+) -> Services:
+    """Open every part; makes the data folder, its databases and its key when they are missing.
+
+    Args:
+        settings: Where things are and how much of them.
+        clock: Source of time; the machine's own by default.
+        events: Takes security events.
+        hasher: Hashes passwords; by default one as the settings say.
+
+    Raises:
+        ConfigurationError: A setting cannot be used.
+        DatabaseUnavailableError: The database cannot be opened or migrated.
+        StoreUnavailableError: The gate's store cannot be opened.
+    """
+    clock = clock or SystemClock()
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    hasher = hasher or Hasher(workers=settings.hash_workers, queue=settings.hash_queue)
+    database = Database(settings.database_url)
+    database.migrate()
+    store = open_store(settings.redis_url or settings.gate_database_path, clock=clock)
+    signer = _open_signer(settings)
+    synthesizer = Synthesizer(
+        open_engines(workers=settings.engine_workers),
+        max_audio_s=settings.max_audio_s,
+        segment_deadline_s=settings.segment_deadline_s,
+    )
+    artifacts = Artifacts(
+        settings.audio_folder,
+        now_ms=clock.now_ms,
+        ttl_s=settings.audio_ttl_s,
+        quota_bytes=settings.audio_quota_bytes,
+    )
+    jobs = JobQueue(database.engine, now_ms=clock.now_ms, queue_max=settings.queue_max, on_event=events)
+    return Services(
+        settings=settings,
+        clock=clock,
+        events=events,
+        database=database,
+        store=store,
+        directory=SqlDirectory(database),
+        signer=signer,
+        hasher=hasher,
+        accounts=Accounts(database, store, hasher=hasher, clock=clock, profile=settings.profile),
+        sessions=Sessions(database, store, signer, clock=clock, lifetime_s=settings.jwt_refresh_token_expires_s),
+        api_keys=ApiKeys(database, store, clock=clock),
+        synthesizer=synthesizer,
+        artifacts=artifacts,
+        jobs=jobs,
+        background=Background(
+            partial(
+                open_dispatcher,
+                jobs,
+                synthesizer,
+                artifacts=artifacts,
+                now_ms=clock.now_ms,
+                threads=settings.engine_workers,
+            )
+        ),
+    )
+
+
+def services() -> Services:
+    """Return the parts of the current application."""
+    return cast("Services", current_app.extensions[EXTENSION])
+
+
+def _open_signer(settings: Settings) -> Signer:
+    secret = settings.jwt_secret_key
+    key = load_or_create_key(settings.secret_key_path) if secret is None else secret.get_secret_value().encode()
+    return Signer(
+        key,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        access_expires_s=settings.jwt_access_token_expires_s,
+        leeway_s=settings.jwt_leeway_s,
+    )
+
+
+def _check_storage(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        disk = os.statvfs(folder)
+        if disk.f_bavail * disk.f_frsize < MIN_FREE_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        raise ArtifactStorageError(error) from error

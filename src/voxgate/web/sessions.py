@@ -1,0 +1,92 @@
+"""What the session routes do; both documents' paths share these, so they share their limits too."""
+
+import hashlib
+import unicodedata
+
+from flask import request
+
+from voxgate.accounts.account import Account
+from voxgate.accounts.login import check_login
+from voxgate.gate import events
+from voxgate.gate.errors import Refusal
+from voxgate.web.answers import text_of_time
+from voxgate.web.bodies import read_body
+from voxgate.web.door import gate
+from voxgate.web.schemas import LoginAnswer, LoginBody, TokenAnswer, UserAnswer
+from voxgate.web.services import services
+
+MAX_DEVICE_CHARACTERS = 200
+
+
+def log_in() -> LoginAnswer | Refusal:
+    """Open a session for the account that the body names.
+
+    The limits are spent before the password is hashed, right or wrong, so guessing costs the guesser alone: one
+    counter belongs to the pair of address and account, a wider one to the address.
+    """
+    body = read_body(LoginBody, required=("username", "password"), when_missing="CREDENTIALS_MISSING")
+    if isinstance(body, Refusal):
+        return body
+    refusal = gate.spend(
+        {"login": f"ip:{gate.address}|{_digest_of(body.username)}", "login-address": f"ip:{gate.address}"}
+    )
+    if refusal is not None:
+        return refusal
+    account = check_login(services().database, services().hasher, identifier=body.username, password=body.password)
+    _tell_login(body.username, account)
+    if isinstance(account, Refusal):
+        return account
+    pair = services().sessions.open(account, address=gate.address, device=_device())
+    if isinstance(pair, Refusal):
+        return pair
+    return LoginAnswer(
+        access_token=pair.access_token,
+        refresh_token=pair.refresh_token,
+        expires_in=pair.expires_in_s,
+        user=describe_account(account),
+    )
+
+
+def refresh() -> TokenAnswer | Refusal:
+    """Issue new tokens for the session whose refresh token was shown."""
+    pair = services().sessions.refresh(gate.principal.credential_id, gate.principal.subject)
+    if isinstance(pair, Refusal):
+        return pair
+    return TokenAnswer(access_token=pair.access_token, refresh_token=pair.refresh_token, expires_in=pair.expires_in_s)
+
+
+def log_out() -> None:
+    """End the session of the access token that was shown; both its tokens are dead when this returns."""
+    services().sessions.end(gate.principal.credential_id)
+    services().events(
+        events.AUTHN_TOKEN_REVOKED, {"user_id": gate.principal.subject, "session_id": gate.principal.credential_id}
+    )
+
+
+def describe_account(account: Account) -> UserAnswer:
+    """Return an account as its owner sees it."""
+    return UserAnswer(
+        id=account.subject,
+        username=account.username,
+        email=account.email,
+        tier=account.tier,
+        is_premium=account.is_premium,
+        is_active=account.is_active,
+        created_at=text_of_time(account.created_at_ms),
+    )
+
+
+def _digest_of(identifier: str) -> str:
+    """Return what names an account in a counter; hashed, because people type passwords into this field."""
+    plain = unicodedata.normalize("NFKC", identifier).strip().casefold()
+    return hashlib.sha256(plain.encode()).hexdigest()[:32]
+
+
+def _device() -> str:
+    return request.headers.get("User-Agent", "")[:MAX_DEVICE_CHARACTERS]
+
+
+def _tell_login(identifier: str, account: Account | Refusal) -> None:
+    who = {"username": identifier} if isinstance(account, Refusal) else {"user_id": account.subject}
+    where = {"ip_address": gate.address, "user_agent": _device(), "request_id": gate.request_id}
+    services().events(events.LOGIN, {**who, **where, "success": not isinstance(account, Refusal)})
