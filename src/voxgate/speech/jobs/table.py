@@ -1,0 +1,47 @@
+"""The table `job`: one row per request to speak, the whole truth about it, and the queue at once.
+
+A row that waits or runs is claimable once ``lease_until_ms`` has passed: a fresh row from its birth, a row handed back
+from the end of its pause, a running row when its worker stopped renewing. ``fence`` grows with every change of hands,
+so that whoever held the row before can no longer write to it.
+"""
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("state", String(9), nullable=False),
+    # Private, and emptied when the job ends.
+    Column("text", Text, nullable=False),
+    Column("voice_name", String(100), nullable=False),
+    Column("output_format", String(8), nullable=False),
+    Column("speed_ratio", Float, nullable=False),
+    Column("pitch_semitones", Float, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("characters", Integer, nullable=False),
+    Column("segments_done", Integer, nullable=False),
+    Column("segments_total", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("lease_by", String(100)),
+    Column("lease_until_ms", BigInteger, nullable=False),
+    Column("artifact", String(80)),
+    Column("media_type", String(40)),
+    Column("size_bytes", BigInteger),
+    Column("duration_s", Float),
+    Column("error_code", String(40)),
+    Column("error_detail", String(500)),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("started_at_ms", BigInteger),
+    Column("finished_at_ms", BigInteger),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    # The claim reads this index alone: what waits, whose it is, and its age.
+    Index("ix_job_claim", "state", "lease_until_ms", "attempts", "owner", "created_at_ms", "id"),
+    Index("ix_job_owner", "owner", "created_at_ms", "id"),
+    Index("ix_job_fingerprint", "fingerprint", "state"),
+    Index("ix_job_expiry", "expires_at_ms"),
+)

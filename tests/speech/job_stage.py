@@ -1,0 +1,100 @@
+"""The stage of the tests of jobs: a given clock, a real database file, a synthesizer that only pretends."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import Engine, create_engine, event
+
+from voxgate.speech.errors import SynthesisCancelledError
+from voxgate.speech.jobs.base import Job, SpokenAudio
+from voxgate.speech.jobs.queue import JobQueue
+from voxgate.speech.jobs.table import metadata
+from voxgate.speech.request import SpeechRequest
+
+START_MS = 1_800_000_000_000
+FINGERPRINT = "ab" * 32
+PATIENCE_S = 20  # how long a test waits for another thread or process before it fails
+
+
+class GivenClock:
+    """Time that stands still until it is told to move."""
+
+    def __init__(self, ms: int = START_MS) -> None:
+        self.ms = ms
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    def advance(self, seconds: float) -> None:
+        self.ms += int(seconds * 1000)
+
+
+def open_engine(path: Path, *, busy_ms: int = 5000) -> Engine:
+    """Open a database file as the service does: WAL, and the write lock from the start of each transaction."""
+    engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection, _record):
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = OFF")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection):
+        is_reading = connection.get_execution_options().get("is_reading", False)
+        connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def create_database(path: Path) -> Engine:
+    """Make a database file with the table of jobs."""
+    engine = open_engine(path)
+    metadata.create_all(engine)
+    return engine
+
+
+def submit(queue: JobQueue, *, owner: str = "ann", text: str = "hello", fingerprint: str = FINGERPRINT) -> Job:
+    """Submit a job that must be taken."""
+    job = queue.submit(SpeechRequest(text), owner=owner, fingerprint=fingerprint)
+    assert isinstance(job, Job)
+    return job
+
+
+def audio(expires_at_ms: int = START_MS + 600_000) -> SpokenAudio:
+    """Give the audio of a finished job."""
+    return SpokenAudio(f"{FINGERPRINT}.wav", "audio/wav", 44, 1.5, 2, expires_at_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What a synthesizer says about what it spoke."""
+
+    duration_s: float = 1.5
+    segments: int = 3
+    media_type: str = "audio/wav"
+    size_bytes: int = 0
+
+
+class FakeSpeaker:
+    """A synthesizer that writes the text itself, one word a segment, and calls `before_segment` before each."""
+
+    def __init__(self, before_segment: Callable[[int], None] = lambda _index: None) -> None:
+        self.before_segment = before_segment
+        self.texts: list[str] = []
+        self._lock = threading.Lock()
+
+    def synthesize(self, request: SpeechRequest, out: BinaryIO, *, on_progress: Callable[[int, int], bool]) -> Spoken:
+        with self._lock:
+            self.texts.append(request.text)
+        words = request.text.split()
+        for index, word in enumerate(words):
+            self.before_segment(index)
+            out.write(word.encode())
+            if not on_progress(index + 1, len(words)):
+                raise SynthesisCancelledError
+        return Spoken(segments=len(words))
