@@ -1,0 +1,121 @@
+"""Races: many threads and processes at one account, and one winner."""
+
+import subprocess
+import sys
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from voxgate.accounts.database import Database, DatabaseUnavailableError
+from voxgate.accounts.lifecycle import Accounts, Registration
+from voxgate.gate.decision import Query
+from voxgate.gate.principal import CredentialKind
+
+REGISTER = """
+import sys
+from pathlib import Path
+from voxgate.accounts.database import Database
+from voxgate.accounts.lifecycle import Accounts
+from voxgate.accounts.passwords import Hasher
+from voxgate.gate.clock import SystemClock
+from voxgate.gate.stores import SqliteStore
+database = Database("sqlite:///" + sys.argv[1])
+accounts = Accounts(
+    database, SqliteStore(Path(sys.argv[2])), hasher=Hasher(memory_kib=8), clock=SystemClock(), profile="development"
+)
+sys.stdin.readline()
+for number in range(20):
+    made = accounts.register(username=f"user{number}", email=f"{number}@example.com", password="password123")
+    print(getattr(made, "code", "CREATED"))
+"""
+
+
+def outcome(made):
+    return "CREATED" if isinstance(made, Registration) else made.code
+
+
+def at_once(count, call):
+    """Call from many threads that all start at the same moment."""
+    barrier = threading.Barrier(count)
+
+    def run(number):
+        barrier.wait(10)
+        return call(number)
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(run, range(count)))
+
+
+@pytest.mark.parametrize(
+    ("username", "email", "answer"),
+    [("same", "{}@example.com", "USERNAME_TAKEN"), ("user{}", "same@example.com", "EMAIL_TAKEN")],
+)
+def test_twenty_registrations_of_one_name_make_one_account(register, accounts, username, email, answer):
+    """One succeeds, nineteen are told that it is taken, none fails."""
+    made = at_once(20, lambda number: register(username.format(number), email.format(number)))
+    assert Counter(map(outcome, made)) == {"CREATED": 1, answer: 19}
+    assert len(accounts.list()) == 1
+
+
+def test_four_processes_that_register_the_same_twenty_names_make_twenty(database_path, tmp_path, accounts):
+    """Processes share the file, and each name has one owner."""
+    arguments = [sys.executable, "-c", REGISTER, str(database_path), str(tmp_path / "gate.db")]
+    pipe = subprocess.PIPE
+    running = [subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(4)]
+    finished = [process.communicate("\n", timeout=60) for process in running]
+    assert [errors for _, errors in finished] == [""] * 4
+    outcomes = Counter(word for printed, _ in finished for word in printed.split())
+    assert outcomes == {"CREATED": 20, "USERNAME_TAKEN": 60}
+    assert len(accounts.list()) == 20
+
+
+def test_changes_from_many_threads_are_all_counted(accounts, account):
+    """No change is lost, each has its own version."""
+    changed = at_once(8, lambda number: accounts.set_active(account.subject, number % 2 == 0))
+    assert sorted(each.version for each in changed) == list(range(2, 10))
+
+
+def test_store_ends_with_the_newest_state(accounts, account, store, sessions):
+    """However the messages to the store overtake each other, it keeps what SQL says."""
+    pair = sessions.open(account, address="", device="")
+    at_once(8, lambda number: accounts.set_active(account.subject, number % 2 == 0))
+    decision = store.decide(Query(charges={}, kind=CredentialKind.ACCESS, credential_id=pair.session_id))
+    assert decision.is_allowed == accounts.find(account.subject).is_active
+
+
+def test_new_password_leaves_no_session_of_the_old_one(accounts, account, sessions, store):
+    """A login that races with the change either loses or is ended by it."""
+    barrier = threading.Barrier(9)
+
+    def log_in(_number):
+        barrier.wait(10)
+        return sessions.open(account, address="", device="")
+
+    def change():
+        barrier.wait(10)
+        accounts.set_password(account.subject, "seven stones")
+
+    with ThreadPoolExecutor(9) as threads:
+        changing = threads.submit(change)
+        opened = list(threads.map(log_in, range(8)))
+        changing.result()
+    for pair in opened:
+        if hasattr(pair, "session_id"):
+            query = Query(charges={}, kind=CredentialKind.ACCESS, credential_id=pair.session_id)
+            assert store.decide(query).refusal.code == "TOKEN_REVOKED"
+
+
+def test_locked_database_refuses_registration_and_keeps_nothing(database, database_path, store, hasher, clock):
+    """A locked file is told within the budget; afterwards the same registration succeeds."""
+    impatient = Database(f"sqlite:///{database_path}", budget_s=0.02)
+    accounts = Accounts(impatient, store, hasher=hasher, clock=clock, profile="development")
+    fields = {"username": "testuser", "email": "test@example.com", "password": "password123"}
+    with database.session() as session:
+        session.connection()
+        with pytest.raises(DatabaseUnavailableError):
+            accounts.register(**fields)
+        assert accounts.list() == ()
+    assert outcome(accounts.register(**fields)) == "CREATED"
+    impatient.close()
