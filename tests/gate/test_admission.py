@@ -1,0 +1,226 @@
+"""The decision as a whole: what is refused without the store, what one call decides, what is looked up again."""
+
+import pytest
+
+from voxgate.gate import api_keys, events
+from voxgate.gate.admission import Credential
+from voxgate.gate.decision import AccountState, Charge, KeyState, SessionState
+from voxgate.gate.errors import StoreUnavailableError
+from voxgate.gate.issuing import Issuer
+from voxgate.gate.principal import CredentialKind
+from voxgate.gate.tiers import Rule
+
+ADDRESS = "192.0.2.7"
+
+
+@pytest.fixture
+def issuer(store, signer, clock):
+    return Issuer(store, signer, clock=clock, session_expires_s=3600)
+
+
+@pytest.fixture
+def counted(store, monkeypatch):
+    """The store's calls, in order."""
+    calls = []
+    for name in ("decide", "put_state", "usage"):
+        real = getattr(store, name)
+        monkeypatch.setattr(store, name, lambda *a, _name=name, _real=real: (calls.append(_name), _real(*a))[1])
+    return calls
+
+
+@pytest.fixture
+def ask(admission):
+    """Ask for a route under a rule."""
+
+    def ask(text=None, kind=CredentialKind.ACCESS, **rule):
+        route = admission.prepare(Rule(**rule), name="route")
+        credential = None if text is None else Credential(kind, text)
+        return admission.decide(route, credential, address=ADDRESS, endpoint="/x")
+
+    return ask
+
+
+def code(decision):
+    return decision.refusal.code if decision.refusal else None
+
+
+@pytest.fixture
+def ann(issuer):
+    issuer.set_account("ann")
+    return issuer.open_session("ann")
+
+
+class TestOneStoreCall:
+    def test_allowed_request_makes_one(self, ask, ann, counted):
+        """Session, account, tier and every limit are one call."""
+        assert ask(ann.access_token, policy="two").is_allowed
+        assert counted == ["decide"]
+
+    def test_key_makes_one(self, ask, ann, issuer, counted):
+        """A key too."""
+        key = issuer.new_key("ann").text
+        counted.clear()
+        assert ask(key, CredentialKind.API_KEY).is_allowed
+        assert counted == ["decide"]
+
+    @pytest.mark.parametrize(
+        ("text", "kind", "expected"),
+        [
+            (None, CredentialKind.ACCESS, "TOKEN_MISSING"),
+            ("garbage", CredentialKind.ACCESS, "INVALID_TOKEN"),
+            ("vgr_garbage", CredentialKind.REFRESH, "INVALID_TOKEN"),
+            ("sk-vg_garbage", CredentialKind.API_KEY, "API_KEY_INVALID"),
+        ],
+    )
+    def test_what_form_or_signature_refuse_makes_none(self, ask, counted, text, kind, expected):
+        """Garbage and mistyped keys never reach the store."""
+        assert code(ask(text, kind, credentials=frozenset(CredentialKind))) == expected
+        assert counted == []
+
+    def test_expired_token_makes_none(self, ask, ann, clock, counted):
+        """The token itself says that it is over."""
+        clock.advance(900)
+        assert code(ask(ann.access_token)) == "TOKEN_EXPIRED"
+        assert counted == []
+
+
+class TestKinds:
+    def test_key_route_asks_for_a_key(self, ask):
+        """The text says what is missing."""
+        assert code(ask(credentials=frozenset({CredentialKind.API_KEY}))) == "API_KEY_MISSING"
+
+    def test_refresh_token_opens_no_ordinary_route(self, ask, ann):
+        """A refresh token cannot stand in for an access token."""
+        assert code(ask(ann.refresh_token, CredentialKind.REFRESH)) == "INVALID_TOKEN"
+
+    def test_refresh_token_opens_its_route_until_the_session_ends(self, ask, ann, issuer):
+        """Logging out kills it at once."""
+        only = frozenset({CredentialKind.REFRESH})
+        assert ask(ann.refresh_token, CredentialKind.REFRESH, credentials=only).principal.subject == "ann"
+        issuer.end_session(ann.session_id)
+        assert code(ask(ann.refresh_token, CredentialKind.REFRESH, credentials=only)) == "TOKEN_REVOKED"
+
+    def test_key_does_not_open_a_route_for_tokens(self, ask, ann, issuer):
+        """A key cannot manage the account that made it."""
+        only = frozenset({CredentialKind.ACCESS})
+        decision = ask(issuer.new_key("ann").text, CredentialKind.API_KEY, credentials=only)
+        assert code(decision) == "INSUFFICIENT_SCOPE"
+
+
+class TestOpenRoutes:
+    def test_open_route_is_limited_by_address(self, ask, admission):
+        """Nobody is asked who they are; the default limit holds for each address."""
+        nobody = frozenset()
+        assert [code(ask(credentials=nobody)) for _ in range(3)] == [None, None, "RATE_LIMITED"]
+        route = admission.prepare(Rule(credentials=nobody), name="route")
+        assert admission.decide(route, None, address="192.0.2.8", endpoint="/x").is_allowed
+
+
+class TestReadThrough:
+    def test_lost_session_is_read_again(self, ask, ann, store, directory, clock):
+        """An emptied store logs nobody out."""
+        directory.add(AccountState("ann", "premium"), SessionState(ann.session_id, "ann", clock.now_ms() + 1000))
+        for table in ("account", "session"):
+            with store._file.transaction() as connection:
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 -- names of this test
+        assert ask(ann.access_token).principal.tier == "premium"
+        assert ask(ann.access_token).is_allowed
+        assert directory.asked == [("session", ann.session_id), ("account", "ann")]
+
+    def test_lost_end_of_a_session_revives_nothing(self, ask, ann, store, directory, clock):
+        """What the directory knows to be ended is refused, though the store has forgotten it."""
+        directory.add(AccountState("ann"), SessionState(ann.session_id, "ann", clock.now_ms() + 1000, is_ended=True))
+        with store._file.transaction() as connection:
+            connection.execute("DELETE FROM session")
+        assert code(ask(ann.access_token)) == "TOKEN_REVOKED"
+
+    def test_what_is_nowhere_is_refused(self, ask, ann, store, signer, clock):
+        """An unknown session is never taken as valid."""
+        token = signer.issue_access("ann", "unknown", now_ms=clock.now_ms())
+        assert code(ask(token)) == "TOKEN_REVOKED"
+        assert code(ask(api_keys.new_key().text, CredentialKind.API_KEY)) == "API_KEY_INVALID"
+
+    def test_lost_key_is_read_again(self, ask, directory):
+        """A key works as soon as SQL knows it."""
+        key = api_keys.new_key()
+        directory.add(AccountState("ann"), KeyState(key.key_id, "ann", key.digest))
+        assert ask(key.text, CredentialKind.API_KEY).principal.subject == "ann"
+
+
+class TestGuessing:
+    def test_guessed_keys_are_limited_by_address(self, ask, ann):
+        """After four unknown keys a minute the address is told to wait."""
+        codes = [code(ask(api_keys.new_key().text, CredentialKind.API_KEY)) for _ in range(5)]
+        assert codes == ["API_KEY_INVALID"] * 4 + ["RATE_LIMITED"]
+
+    def test_guesses_spend_no_budget_of_an_account(self, ask, ann):
+        """And whoever holds a good token at that address is not locked out."""
+        for _ in range(6):
+            ask(api_keys.new_key().text, CredentialKind.API_KEY)
+        assert ask(ann.access_token).readings[0].used == 1
+
+
+class TestTrouble:
+    def test_store_that_does_not_answer_is_a_refusal(self, ask, ann, store, monkeypatch, told):
+        """Closed, with a time to come back; never an exception."""
+
+        def fail(_):
+            raise StoreUnavailableError("gone")
+
+        monkeypatch.setattr(store, "decide", fail)
+        refusal = ask(ann.access_token).refusal
+        assert (refusal.code, refusal.retry_after_s) == ("STORE_UNAVAILABLE", 1)
+        assert told == [(events.STORE_UNAVAILABLE, {"reason": "gone"})]
+
+    def test_record_that_cannot_be_kept_is_a_refusal(self, ask, ann, store, directory, monkeypatch, clock):
+        """A store that forgets at once does not make the decision run for ever."""
+        directory.add(AccountState("ann"), SessionState(ann.session_id, "ann", clock.now_ms() + 1000))
+        with store._file.transaction() as connection:
+            connection.execute("DELETE FROM session")
+        monkeypatch.setattr(store, "put_state", lambda _: None)
+        assert code(ask(ann.access_token)) == "STORE_UNAVAILABLE"
+
+
+class TestEvents:
+    def test_first_refusal_of_a_window_is_told(self, ask, ann, told, clock):
+        """One line per window, however many requests are refused."""
+        for _ in range(20):
+            ask(ann.access_token)
+        expected = {
+            "user_id": "ann",
+            "endpoint": "/x",
+            "ip_address": ADDRESS,
+            "code": "RATE_LIMITED",
+            "limit": "standard",
+        }
+        assert told == [(events.RATE_LIMIT_EXCEEDED, expected)]
+        clock.advance(60)
+        for _ in range(5):
+            ask(ann.access_token)
+        assert len(told) == 2
+
+    def test_use_of_a_key_is_told(self, ask, ann, issuer, told):
+        """Who and where, never the key."""
+        key = issuer.new_key("ann").text
+        ask(key, CredentialKind.API_KEY)
+        assert told == [(events.API_KEY_USAGE, {"user_id": "ann", "endpoint": "/x", "ip_address": ADDRESS})]
+
+    def test_denied_right_is_told(self, ask, ann, told):
+        """A request beyond its rights is an event."""
+        ask(ann.access_token, tier="premium")
+        assert told[0][0] == events.AUTHZ_FAIL
+
+    def test_memory_of_told_events_is_bounded(self):
+        """A million subjects do not fill the memory."""
+        quiet = events.Quiet()
+        for number in range(25_000):
+            quiet.is_first(str(number), now_ms=0, for_ms=1000)
+        assert len(quiet._silent_until_ms) <= 10_000
+
+
+def test_limits_can_be_spent_and_read_without_a_credential(admission):
+    """A login spends what belongs to its account and its address, all or nothing."""
+    limit = admission.tiers.policy("two")[0]
+    charges = [Charge(limit, "login:a"), Charge(limit, "ip:b")]
+    assert [code(admission.spend(charges)) for _ in range(3)] == [None, None, "RATE_LIMITED"]
+    assert [reading.used for reading in admission.usage(charges)] == [2, 2]
