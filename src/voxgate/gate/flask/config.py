@@ -63,11 +63,10 @@ def read_config(app: Flask) -> GateConfig:
     """
     settings = app.config
     _refuse_unknown(settings)
-    default = str(settings.get("RATELIMIT_DEFAULT") or DEFAULT_LIMITS)
-    tiers = {"standard": default, "premium": DEFAULT_PREMIUM}
-    tiers |= {tier: str(settings[name]) for name, tier in _TIERS.items() if settings.get(name)}
+    default = _limit(settings, "RATELIMIT_DEFAULT") or DEFAULT_LIMITS
+    tiers = {tier: _limit(settings, name) for name, tier in _TIERS.items()}
     return GateConfig(
-        tiers=tiers,
+        tiers={"standard": tiers["standard"] or default, "premium": tiers["premium"] or DEFAULT_PREMIUM},
         default=default,
         policies=_read_policies(settings),
         cors_origins=frozenset(settings.get("VOXGATE_CORS_ORIGINS") or ()),
@@ -101,6 +100,12 @@ def store_location(app: Flask) -> str:
         if app.config.get(name):
             return str(app.config[name])
     return str(Path(app.instance_path) / "gate.db")
+
+
+def _limit(settings: Mapping[str, Any], name: str) -> str:
+    text = str(settings.get(name) or "")
+    parse_limits(text, name=name)  # Refused here, the message names the setting and not the tier.
+    return text
 
 
 def _read_policies(settings: Mapping[str, Any]) -> dict[str, str]:
