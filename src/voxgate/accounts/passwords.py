@@ -31,7 +31,7 @@ class Hasher:
         passes: Passes over the memory.
     """
 
-    def __init__(self, *, workers: int = 2, queue: int = 16, memory_kib: int = 47_104, passes: int = 1) -> None:
+    def __init__(self, *, workers: int = 2, queue: int = 32, memory_kib: int = 47_104, passes: int = 1) -> None:
         self._argon2 = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         self._running = threading.BoundedSemaphore(workers)
         self._admitted = threading.BoundedSemaphore(workers + queue)
