@@ -1,5 +1,7 @@
 """The worker program as the engines see it: two questions, answered by a pool of its processes."""
 
+import fcntl
+import os
 import sys
 import tempfile
 import threading
@@ -11,6 +13,7 @@ import espeakng_loader
 from voxgate.speech.engines.espeak_data import link_data
 from voxgate.speech.engines.pool import WorkerPool
 from voxgate.speech.engines.worker_process import Exchange, WorkerProcess
+from voxgate.speech.errors import EngineError
 
 SAMPLE_RATE_HZ = 22_050
 BYTES_PER_SAMPLE = 2
@@ -40,12 +43,28 @@ class EspeakUtterance:
     speed_ratio: float
 
 
+class _Workplace:
+    """The temporary folder that the workers work in; nothing in it outlives them."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="voxgate-espeak-", ignore_cleanup_errors=True)
+        self.path = Path(self._folder.name)
+        link_data(Path(espeakng_loader.get_data_path()), self.path)
+        # systemd-tmpfiles removes old files below /tmp, but nothing in a folder that someone has locked.
+        self._lock = os.open(self.path, os.O_RDONLY)
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+    def remove(self) -> None:
+        os.close(self._lock)
+        self._folder.cleanup()
+
+
 class EspeakProgram:
     """The worker processes and the folder in which they work; both are made at first use."""
 
     def __init__(self, *, workers: int) -> None:
         self._lock = threading.Lock()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._workplace: _Workplace | None = None
         self.pool = WorkerPool(self._start, size=workers)
 
     def speak(self, utterance: EspeakUtterance, *, max_audio_s: float, deadline_s: float) -> bytes:
@@ -90,14 +109,17 @@ class EspeakProgram:
         """End every worker process and remove their folder."""
         self.pool.close()
         with self._lock:
-            folder, self._folder = self._folder, None
-        if folder is not None:
-            folder.cleanup()
+            workplace, self._workplace = self._workplace, None
+        if workplace is not None:
+            workplace.remove()
 
     def _start(self) -> WorkerProcess:
-        with self._lock:
-            if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="voxgate-espeak-", ignore_cleanup_errors=True)
-                link_data(Path(espeakng_loader.get_data_path()), Path(self._folder.name))
-        # Isolated mode: neither the environment nor the working folder adds code to the program.
-        return WorkerProcess((sys.executable, "-I", str(_WORKER)), Path(self._folder.name))
+        try:
+            with self._lock:
+                if self._workplace is None:
+                    self._workplace = _Workplace()
+                folder = self._workplace.path
+            # Isolated mode: neither the environment nor the working folder adds code to the program.
+            return WorkerProcess((sys.executable, "-I", str(_WORKER)), folder)
+        except OSError as error:  # no room for the folder, or no more processes
+            raise EngineError("engine_unavailable", str(error)) from error

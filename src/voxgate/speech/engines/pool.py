@@ -23,6 +23,9 @@ class WorkerPool:
 
     Threads are served in the order in which they come. Each exchange of a long request queues anew, so requests
     take turns and a long one does not hold up a short one.
+
+    Attributes:
+        restarts: How many workers were replaced because they crashed or hung.
     """
 
     def __init__(self, start: Callable[[], WorkerProcess], *, size: int) -> None:
@@ -58,6 +61,11 @@ class WorkerPool:
         """Give the process ids of the running workers."""
         workers = [seat.worker for seat in self._seats]
         return [worker.pid for worker in workers if worker is not None and worker.is_alive()]
+
+    @property
+    def waiting(self) -> int:
+        """How many exchanges wait for a worker."""
+        return len(self._waiting)
 
     def close(self) -> None:
         """End every worker process; exchanges under way and to come fail."""
