@@ -8,9 +8,12 @@ from typing import BinaryIO
 
 from sqlalchemy import Engine, create_engine, event
 
+from voxgate.speech.artifacts import Artifacts
 from voxgate.speech.errors import SynthesisCancelledError
 from voxgate.speech.jobs.base import Job, SpokenAudio
+from voxgate.speech.jobs.local import LocalDispatcher
 from voxgate.speech.jobs.queue import JobQueue
+from voxgate.speech.jobs.run import JobRunner
 from voxgate.speech.jobs.table import metadata
 from voxgate.speech.request import SpeechRequest
 
@@ -98,3 +101,46 @@ class FakeSpeaker:
             if not on_progress(index + 1, len(words)):
                 raise SynthesisCancelledError
         return Spoken(segments=len(words))
+
+
+class Stage:
+    """A queue, a folder and a dispatcher, with a lamp that tells when a job has ended."""
+
+    def __init__(self, folder):
+        self.clock = GivenClock()
+        self.folder = folder
+        self.engine = create_database(folder / "jobs.db")
+        self.events = []
+        self.changed = threading.Condition()
+        self.queue = JobQueue(self.engine, now_ms=self.clock.now_ms, on_event=self._hear)
+        self.artifacts = Artifacts(folder / "audio", now_ms=self.clock.now_ms, ttl_s=600, quota_bytes=10**6)
+        self.speaker = FakeSpeaker()
+        self.dispatchers = []
+
+    def _hear(self, name, fields):
+        with self.changed:
+            self.events.append((name, fields["job_id"]))
+            self.changed.notify_all()
+
+    def start(self, *, threads=1, poll_s=0.02, **options):
+        dispatcher = LocalDispatcher(self.queue, threads=threads, poll_s=poll_s, **options)
+        dispatcher.run(JobRunner(self.queue, self.speaker, self.artifacts).run)
+        self.dispatchers.append(dispatcher)
+        return dispatcher
+
+    def wait_for_ends(self, count):
+        """Wait until `count` jobs have finished or failed."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.ends()) >= count, PATIENCE_S), self.events
+
+    def ends(self):
+        return [name for name, _ in self.events if name != "tts_job_submitted"]
+
+    def files(self):
+        folder = self.folder / "audio"
+        return sorted(path.name for path in folder.iterdir() if path.name != ".lock") if folder.exists() else []
+
+    def close(self):
+        for dispatcher in self.dispatchers:
+            dispatcher.stop(5)
+        self.engine.dispose()

@@ -279,12 +279,3 @@ class TestTroubleOfTheDisk:
     def test_touching_before_the_first_write_finds_nothing(self, artifacts):
         """No folder, no artifact, no trouble."""
         assert artifacts.touch(NAME) is None
-
-    def test_room_is_what_the_disk_says(self, artifacts, tmp_path, clock):
-        """A new job can be refused while there is no room for its audio."""
-        assert artifacts.has_room(1)
-        put(artifacts)
-        assert artifacts.has_room(1)
-        assert not artifacts.has_room(1 << 60)
-        nowhere = Artifacts(tmp_path / "a" / "b" / "c", now_ms=clock.now_ms, ttl_s=1, quota_bytes=1)
-        assert not nowhere.has_room(1)

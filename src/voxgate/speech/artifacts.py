@@ -5,7 +5,6 @@ import fcntl
 import os
 import re
 import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,6 @@ from voxgate.speech.errors import SpeechError
 
 SUFFIXES = ("wav", "mp3", "flac", "opus")
 """What an artifact's name may end with."""
-
-MIN_FREE_BYTES = 64 * 1024 * 1024
-"""Room on the disk that one long audio may need."""
 
 _NAME = re.compile(rf"[0-9a-f]{{64}}\.(?:{'|'.join(SUFFIXES)})")
 _PART = ".part"
@@ -142,14 +138,6 @@ class Artifacts:
         except OSError as error:
             raise ArtifactStorageError(error) from error
         return path if used_at_ms + self._ttl_ms > self._now_ms() else None
-
-    def has_room(self, needed_bytes: int = MIN_FREE_BYTES) -> bool:
-        """Tell whether the disk would take `needed_bytes` more; costs one system call."""
-        folder = self._folder if self._folder.exists() else self._folder.parent
-        try:
-            return shutil.disk_usage(folder).free >= needed_bytes and os.access(folder, os.W_OK)
-        except OSError:
-            return False
 
     def touch(self, name: str) -> Artifact | None:
         """Keep an artifact for another `ttl_s` from now; None if it is not there (any more)."""

@@ -125,12 +125,11 @@ class LocalDispatcher:
 
     def _tend(self) -> None:
         trouble = Trouble("chores", self._logger)
-        pause_s = self._poll_s
-        while not self._is_closing.wait(pause_s):
+        while not self._is_closing.is_set():
             try:
                 self._chores()
             except Exception as error:  # noqa: BLE001 -- as above
-                pause_s = trouble.begin(error)
+                self._is_closing.wait(trouble.begin(error))
             else:
                 trouble.end()
-                pause_s = self._poll_s
+                self._is_closing.wait(self._poll_s)

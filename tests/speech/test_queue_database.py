@@ -1,0 +1,162 @@
+"""The queue and its database: the migrated table, the two dialects, and a database in trouble."""
+
+import logging
+
+import pytest
+from sqlalchemy import inspect
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from tests.speech.job_stage import FINGERPRINT, START_MS, GivenClock, audio, create_database, open_engine, submit
+
+from voxgate.accounts.database import Database
+from voxgate.speech.jobs import statements
+from voxgate.speech.jobs.base import JobState, JobsUnavailableError
+from voxgate.speech.jobs.queue import JobQueue
+from voxgate.speech.request import SpeechRequest
+
+
+@pytest.fixture
+def clock():
+    return GivenClock()
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = create_database(tmp_path / "jobs.db")
+    yield engine
+    engine.dispose()
+
+
+def describe(engine):
+    """Describe the table as the database sees it."""
+    seen = inspect(engine)
+    columns = [(column["name"], repr(column["type"]), column["nullable"]) for column in seen.get_columns("job")]
+    indexes = {index["name"]: index["column_names"] for index in seen.get_indexes("job")}
+    return columns, seen.get_pk_constraint("job")["constrained_columns"], indexes
+
+
+class TestMigratedTable:
+    @pytest.fixture
+    def database(self, tmp_path):
+        database = Database(f"sqlite:///{tmp_path / 'voxgate.db'}")
+        database.migrate()
+        yield database
+        database.close()
+
+    def test_migration_makes_the_table_that_the_queue_uses(self, database, engine):
+        """The migration and the table's definition, which do not know each other, agree."""
+        assert describe(database.engine) == describe(engine)
+
+    def test_queue_works_on_the_accounts_database(self, database, clock):
+        """Submit, claim, renew, finish, read, as the service does it."""
+        queue = JobQueue(database.engine, now_ms=clock.now_ms)
+        job = submit(queue)
+        claimed = queue.claim("w")
+        assert queue.renew(claimed, done=1, total=2)
+        assert queue.finish(claimed, audio())
+        assert queue.find(job.id, "ann").state is JobState.DONE
+
+    def test_reading_waits_for_no_writer(self, database, clock):
+        """A status is answered while another connection holds the write lock."""
+        queue = JobQueue(database.engine, now_ms=clock.now_ms)
+        job = submit(queue)
+        with database.engine.begin():
+            assert queue.find(job.id, "ann") == job
+            assert queue.list("ann").jobs == (job,)
+            assert queue.find_audio(FINGERPRINT) is None
+
+
+class TestDialects:
+    @pytest.fixture
+    def claim(self):
+        return statements.claim_next("w", now_ms=START_MS, lease_until_ms=START_MS + 15_000, max_attempts=3)
+
+    def test_postgresql_skips_rows_that_others_are_claiming(self, claim):
+        """On PostgreSQL workers do not wait for each other."""
+        sql = str(claim.compile(dialect=postgresql.dialect()))
+        assert sql.startswith("UPDATE job SET")
+        assert "FOR UPDATE OF waiting SKIP LOCKED" in sql
+        assert "RETURNING job.id" in sql
+
+    def test_postgresql_is_told_that_times_are_64_bits(self, claim):
+        """Milliseconds do not fit into the integer that a number alone would become."""
+        compiled = claim.compile(dialect=postgresql.dialect())
+        times = [name for name, value in compiled.params.items() if isinstance(value, int) and value >= START_MS]
+        assert len(times) == 4
+        assert all(f"%({name})s::BIGINT" in str(compiled) for name in times)
+
+    def test_sqlite_claims_in_one_statement(self, claim):
+        """On SQLite the statement is atomic by itself; there is no row lock to ask for."""
+        sql = str(claim.compile(dialect=sqlite.dialect()))
+        assert "FOR UPDATE" not in sql
+        assert "RETURNING id" in sql
+
+    def test_values_are_plain(self, claim):
+        """No driver has to know what an enum is."""
+        values = claim.compile(
+            dialect=postgresql.dialect(), compile_kwargs={"render_postcompile": True}
+        ).params.values()
+        assert {type(value) for value in values} <= {str, int}
+
+
+class TestTrouble:
+    @pytest.fixture
+    def queue(self, tmp_path, engine, clock):
+        """A queue whose database gives up waiting at once."""
+        impatient = open_engine(tmp_path / "jobs.db", busy_ms=1)
+        yield JobQueue(impatient, now_ms=clock.now_ms)
+        impatient.dispose()
+
+    def test_locked_database_is_said_and_reads_go_on(self, queue, engine):
+        """A database that another keeps locked: one clear error, no half-written row, reads as ever."""
+        job = submit(queue)
+        with engine.begin():
+            with pytest.raises(JobsUnavailableError, match="locked"):
+                submit(queue)
+            with pytest.raises(JobsUnavailableError):
+                queue.claim("w")
+            assert queue.list("ann").jobs == (job,)
+        assert queue.claim("w").id == job.id
+
+    def test_full_disk_is_said_and_recovers(self, queue, engine):
+        """A database without room takes no job, keeps those it has, and works again by itself."""
+        job = submit(queue)
+        with queue._writing.connect() as connection:
+            used = connection.exec_driver_sql("PRAGMA page_count").scalar()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {used}")
+        with pytest.raises(JobsUnavailableError, match="full"):
+            submit(queue, text="x" * 50_000)
+        assert queue.find(job.id, "ann") == job
+        with queue._writing.connect() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+        submit(queue, text="x" * 50_000)
+
+    def test_read_only_database_is_said(self, queue):
+        """A database that cannot be written takes no job and still answers."""
+        job = submit(queue)
+        with queue._writing.connect() as connection:
+            connection.exec_driver_sql("PRAGMA query_only = ON")
+        with pytest.raises(JobsUnavailableError, match="readonly"):
+            submit(queue)
+        assert queue.find(job.id, "ann") == job
+
+    def test_missing_table_is_said_without_the_text(self, tmp_path, clock, caplog):
+        """The error, its chain and the log name no text to be spoken."""
+        caplog.set_level(logging.DEBUG)
+        engine = open_engine(tmp_path / "empty.db")
+        queue = JobQueue(engine, now_ms=clock.now_ms)
+        with pytest.raises(JobsUnavailableError) as caught:
+            queue.submit(SpeechRequest("my secret"), owner="ann", fingerprint=FINGERPRINT)
+        engine.dispose()
+        assert "secret" not in f"{caught.value}{caught.value.__cause__!r}{caplog.text}"
+        assert caught.value.__suppress_context__
+
+    def test_no_free_connection_is_said(self, queue, monkeypatch):
+        """Waiting in vain for a connection is the same trouble."""
+
+        def fail():
+            raise PoolTimeoutError
+
+        monkeypatch.setattr(queue, "_writing", type("Engine", (), {"begin": staticmethod(fail)}))
+        with pytest.raises(JobsUnavailableError, match="connection"):
+            submit(queue)
