@@ -71,6 +71,12 @@ class Admission:
         self._directory = directory
         self._emit = emit
         self._quiet = events.Quiet()
+        # Each turns what was shown into a question for the store, or refuses it without one.
+        self._readers = {
+            CredentialKind.ACCESS: self._read_access,
+            CredentialKind.REFRESH: self._read_refresh,
+            CredentialKind.API_KEY: self._read_key,
+        }
 
     def prepare(self, rule: Rule, *, name: str) -> GuardedRoute:
         """Return the rule with its limits resolved; ``name`` tells the counters of unnamed limits apart.
@@ -92,14 +98,22 @@ class Admission:
         Returns:
             The decision; a store that does not answer is a refusal too.
         """
-        decision = self._decide(route, credential, address)
-        self._report(decision, address, endpoint)
+        if not route.rule.credentials:
+            decision = self._ask(Query(charges=at_address(route.charges, address)))
+        else:
+            decision = self._decide_shown(route, credential, address)
+        principal = decision.principal
+        if decision.refusal is not None or (principal is not None and principal.kind is CredentialKind.API_KEY):
+            self._report(decision, address, endpoint)
         return decision
 
-    def _decide(self, route: GuardedRoute, credential: Credential | None, address: str) -> Decision:
-        if not route.rule.credentials:
-            return self._ask(Query(charges=at_address(route.charges, address)))
-        query = self._read(route, credential)
+    def _decide_shown(self, route: GuardedRoute, credential: Credential | None, address: str) -> Decision:
+        if credential is None:
+            is_key_route = route.rule.credentials == {CredentialKind.API_KEY}
+            return Decision(refusal=Refusal("API_KEY_MISSING" if is_key_route else "TOKEN_MISSING"))
+        if credential.kind not in route.rule.credentials:
+            return Decision(refusal=_refuse_kind(credential.kind))
+        query = self._readers[credential.kind](route, credential.text)
         if isinstance(query, Refusal):
             return Decision(refusal=query)
         decision = self._ask(query)
@@ -118,20 +132,6 @@ class Admission:
             StoreUnavailableError: The store does not answer.
         """
         return self.store.usage(charges)
-
-    def _read(self, route: GuardedRoute, credential: Credential | None) -> Query | Refusal:
-        """Turn what was shown into a question for the store, or refuse it without one."""
-        rule = route.rule
-        if credential is None:
-            return Refusal("API_KEY_MISSING" if rule.credentials == {CredentialKind.API_KEY} else "TOKEN_MISSING")
-        if credential.kind not in rule.credentials:
-            return _refuse_kind(credential.kind)
-        read = {
-            CredentialKind.ACCESS: self._read_access,
-            CredentialKind.REFRESH: self._read_refresh,
-            CredentialKind.API_KEY: self._read_key,
-        }
-        return read[credential.kind](route, credential.text)
 
     def _read_access(self, route: GuardedRoute, text: str) -> Query | Refusal:
         claims = self.signer.verify_access(text, now_ms=self._clock.now_ms())
@@ -196,8 +196,6 @@ class Admission:
     def _report(self, decision: Decision, address: str, endpoint: str) -> None:
         """Tell security events, each at most once per subject, endpoint and window."""
         refusal, principal = decision.refusal, decision.principal
-        if refusal is None and (principal is None or principal.kind is not CredentialKind.API_KEY):
-            return
         event = events.API_KEY_USAGE if refusal is None else _EVENTS.get(refusal.code)
         subject = principal.subject if principal else ""
         for_ms = 1000 * (refusal.retry_after_s or 60) if refusal else 60_000

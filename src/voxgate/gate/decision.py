@@ -109,11 +109,6 @@ class Query:
     scopes: frozenset[str] = frozenset()
     tier: str | None = None
 
-    def charges_for(self, tier: str) -> tuple[Charge, ...]:
-        """Return what a request of this tier spends."""
-        found = self.charges.get(tier)
-        return self.charges.get("", ()) if found is None else found
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:

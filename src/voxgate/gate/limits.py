@@ -1,7 +1,7 @@
 """Limits: a quota per sliding window, and the strings that people write them in."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from voxgate.gate.errors import ConfigurationError
 
@@ -26,16 +26,17 @@ class Limit:
         name: The policy's name; with the window it names the counter.
         quota: Units that fit into one window, 1 to 1,000,000.
         window_s: Length of the sliding window in seconds.
+        counter: Name of the counter; two windows of one policy never share one.
     """
 
     name: str
     quota: int
     window_s: int
+    counter: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def counter(self) -> str:
-        """The name of the counter; two windows of one policy never share one."""
-        return f"{self.name}:{self.window_s}"
+    def __post_init__(self) -> None:
+        """Name the counter once, because every decision asks for it."""
+        object.__setattr__(self, "counter", f"{self.name}:{self.window_s}")
 
     def __str__(self) -> str:
         """Return the form that people know, such as ``10 per 1 minute``."""

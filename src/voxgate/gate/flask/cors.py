@@ -14,7 +14,7 @@ class Cors:
     """Writes the CORS headers of an answer.
 
     Args:
-        origins: Origins that may read answers, such as ``https://app.example``; compared exactly.
+        origins: Origins that may read answers, such as ``https://app.example``; compared exactly, at least one.
     """
 
     def __init__(self, origins: frozenset[str]) -> None:
@@ -22,8 +22,6 @@ class Cors:
 
     def headers(self, environ: dict[str, Any]) -> list[Header]:
         """Return the headers for an answer of any status; ``Vary`` also where the origin is not allowed."""
-        if not self._origins:
-            return []
         origin = environ.get("HTTP_ORIGIN")
         if origin not in self._origins:
             return [("Vary", "Origin")]

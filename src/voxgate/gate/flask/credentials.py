@@ -29,12 +29,7 @@ def read(environ: dict[str, Any]) -> Credential | Refusal | None:
     text = text.strip()
     if not text or " " in text or "," in text:
         return Refusal("INVALID_TOKEN")
-    return Credential(_kind_of(text), text)
-
-
-def _kind_of(text: str) -> CredentialKind:
     if text.startswith(_KEY_PREFIXES):
-        return CredentialKind.API_KEY
-    if text.startswith(REFRESH_PREFIX):
-        return CredentialKind.REFRESH
-    return CredentialKind.ACCESS
+        return Credential(CredentialKind.API_KEY, text)
+    is_refresh = text.startswith(REFRESH_PREFIX)
+    return Credential(CredentialKind.REFRESH if is_refresh else CredentialKind.ACCESS, text)

@@ -38,7 +38,7 @@ class Door:
         inner: The application.
         admission: Decides.
         table: Finds the rule of a request.
-        cors: Writes CORS headers.
+        cors: Writes CORS headers; None where no page of another origin may read answers.
         body_filter: Changes the body of the gate's refusals, for routes that promise a form of their own.
     """
 
@@ -48,7 +48,7 @@ class Door:
         *,
         admission: Admission,
         table: RouteTable,
-        cors: Cors,
+        cors: Cors | None = None,
         body_filter: BodyFilter | None = None,
     ) -> None:
         self._inner = inner
@@ -60,11 +60,11 @@ class Door:
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a refusal at once, or let the application answer and complete its headers."""
         environ[REQUEST_ID] = headers.request_id(environ)
-        preflight = self._cors.preflight(environ)
-        if preflight is not None:
-            start_response("204 No Content", [*preflight, ("X-Request-ID", environ[REQUEST_ID])])
-            return ()
-        route = self._route_of(environ)
+        method = environ["REQUEST_METHOD"]
+        if method == "OPTIONS":
+            return self._answer_options(environ, start_response)
+        path = environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace")
+        route = self._table.rule_for(method, path)
         if route is None or route.rule.is_exempt:
             return self._inner(environ, self._completed(environ, start_response, None))
         decision = self.decide(environ, route)
@@ -94,12 +94,13 @@ class Door:
         self._completed(environ, start_response, decision)(f"{status.value} {status.phrase}", own)
         return () if environ["REQUEST_METHOD"] == "HEAD" else (content,)
 
-    def _route_of(self, environ: dict[str, Any]) -> GuardedRoute | None:
-        method = environ["REQUEST_METHOD"]
-        if method == "OPTIONS":
-            return None  # Flask answers with the allowed methods; a view of its own is decided when it is reached.
-        path = environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace")
-        return self._table.rule_for(method, path)
+    def _answer_options(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer a preflight; for other OPTIONS Flask names the methods, and a view of its own is decided inside."""
+        preflight = self._cors.preflight(environ) if self._cors else None
+        if preflight is None:
+            return self._inner(environ, self._completed(environ, start_response, None))
+        start_response("204 No Content", [*preflight, ("X-Request-ID", environ[REQUEST_ID])])
+        return ()
 
     def _completed(
         self, environ: dict[str, Any], start_response: "StartResponse", decision: Decision | None
@@ -109,7 +110,9 @@ class Door:
         def start(
             status: str, own: list[headers.Header], exc_info: "OptExcInfo | None" = None
         ) -> Callable[[bytes], object]:
-            added = [("X-Request-ID", environ[REQUEST_ID]), *self._cors.headers(environ)]
+            added = [("X-Request-ID", environ[REQUEST_ID])]
+            if self._cors:
+                added += self._cors.headers(environ)
             if decision is not None:
                 added += [*headers.limit_headers(decision.readings), ("Cache-Control", "no-store")]
             if environ.get("wsgi.url_scheme") == "https":

@@ -97,7 +97,7 @@ class Gate:
             app.wsgi_app,
             admission=admission,
             table=table,
-            cors=Cors(config.cors_origins),
+            cors=Cors(config.cors_origins) if config.cors_origins else None,
             body_filter=parts.body_filter,
         )
         app.wsgi_app = door  # type: ignore[method-assign]
@@ -159,10 +159,10 @@ class Gate:
         Raises:
             LookupError: The route has no rule.
         """
-        visit = request.environ.get(VISIT)
+        visit: Visit | None = request.environ.get(VISIT)
         if visit is None:
             raise LookupError("this route is not guarded")
-        return cast("Visit", visit).decision
+        return visit.decision
 
     @property
     def principal(self) -> Principal:
@@ -171,10 +171,10 @@ class Gate:
         Raises:
             LookupError: The route asks for no credential.
         """
-        principal = self.decision.principal
-        if principal is None:
+        visit: Visit | None = request.environ.get(VISIT)
+        if visit is None or visit.decision.principal is None:
             raise LookupError("this route asks for no credential")
-        return principal
+        return visit.decision.principal
 
     @property
     def address(self) -> str:

@@ -80,19 +80,28 @@ def write_body(body: dict[str, Any]) -> bytes:
 
 def limit_headers(readings: Sequence[Reading]) -> list[Header]:
     """Return ``RateLimit-Policy`` and ``RateLimit`` for the policies nearest to exhaustion; integers rounded up."""
-    nearest = sorted(readings, key=lambda reading: reading.remaining / reading.limit.quota)[:_ANNOUNCED]
-    if not nearest:
+    if not readings:
         return []
-    policies = (f'"{each.limit.name}";q={each.limit.quota};w={each.limit.window_s}' for each in nearest)
-    states = (f'"{each.limit.name}";r={each.remaining};t={-(-each.next_free_ms // 1000)}' for each in nearest)
+    if len(readings) > _ANNOUNCED:
+        readings = sorted(readings, key=lambda each: each.remaining / each.limit.quota)[:_ANNOUNCED]
+    policies, states = [], []
+    for reading in readings:
+        limit, remaining = reading.limit, reading.remaining
+        policies.append(f'"{limit.name}";q={limit.quota};w={limit.window_s}')
+        states.append(f'"{limit.name}";r={remaining};t={-(-reading.next_free_ms // 1000)}')
     return [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(states))]
 
 
 def with_defaults(headers: Iterable[Header], defaults: Iterable[Header]) -> list[Header]:
     """Return the headers, and those defaults whose name is not among them."""
-    own = list(headers)
-    names = {name.lower() for name, _ in own}
-    return own + [(name, value) for name, value in defaults if name.lower() not in names]
+    complete = list(headers)
+    names = set()
+    for name, _ in complete:
+        names.add(name.lower())
+    for name, value in defaults:
+        if name.lower() not in names:
+            complete.append((name, value))
+    return complete
 
 
 def _challenge(row: Problem, refusal: Refusal) -> str:

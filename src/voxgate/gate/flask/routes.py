@@ -42,19 +42,8 @@ class RouteTable:
         self._app = app
         self._admission = admission
         self._prepared: dict[str, GuardedRoute | None] = {}
-        self._endpoint_of = functools.lru_cache(_REMEMBERED_PATHS)(self._match)
-
-    def rule_for(self, method: str, path: str) -> GuardedRoute | None:
-        """Return the guarded route, or None where no rule stands or nothing is found."""
-        endpoint = self._endpoint_of(method, path)
-        return None if endpoint is None else self.route_of(endpoint)
-
-    def route_of(self, endpoint: str) -> GuardedRoute | None:
-        """Return the guarded route of an endpoint, the same object each time, or None where no rule stands."""
-        if endpoint not in self._prepared:
-            rule = rule_of(self._app.view_functions.get(endpoint))
-            self._prepared[endpoint] = self._admission.prepare(rule, name=endpoint) if rule else None
-        return self._prepared[endpoint]
+        self.rule_for = functools.lru_cache(_REMEMBERED_PATHS)(self._find)
+        """Returns the guarded route of a method and a path, or None where no rule stands or nothing is found."""
 
     def prepare_all(self) -> None:
         """Resolve every rule now, so that a policy that is not set stops the start instead of a request.
@@ -65,10 +54,17 @@ class RouteTable:
         for endpoint in self._app.view_functions:
             self.route_of(endpoint)
 
-    def _match(self, method: str, path: str) -> str | None:
+    def route_of(self, endpoint: str) -> GuardedRoute | None:
+        """Return the guarded route of an endpoint, the same object each time, or None where no rule stands."""
+        if endpoint not in self._prepared:
+            rule = rule_of(self._app.view_functions.get(endpoint))
+            self._prepared[endpoint] = self._admission.prepare(rule, name=endpoint) if rule else None
+        return self._prepared[endpoint]
+
+    def _find(self, method: str, path: str) -> GuardedRoute | None:
         adapter = self._app.url_map.bind("localhost")
         try:
             endpoint, _ = adapter.match(path, method=method)
         except (HTTPException, RequestRedirect):
             return None  # Flask answers: not found, wrong method, or a redirect to the right spelling.
-        return str(endpoint)
+        return self.route_of(str(endpoint))

@@ -60,19 +60,16 @@ class Directory(Protocol):
         ...
 
 
-def refuse_over_limits(waits: Sequence[tuple[int, Limit]]) -> Refusal | None:
-    """Return the refusal of every limit that must be waited for, told by the longest wait; None when all fit.
+def refuse_over_limits(waits: Sequence[tuple[int, Limit]]) -> Refusal:
+    """Return the refusal of limits that must be waited for, told by the longest wait.
 
     Args:
-        waits: For each limit the milliseconds until the request fits, 0 when it fits now.
+        waits: For each limit that refuses the milliseconds until the request fits; at least one.
     """
-    refused = [(wait_ms, limit) for wait_ms, limit in waits if wait_ms > 0]
-    if not refused:
-        return None
-    wait_ms, limit = max(refused, key=lambda each: each[0])
+    wait_ms, limit = max(waits, key=lambda each: each[0])
     return Refusal(
         "RATE_LIMITED",
         message=f"Too many requests. Limit: {limit}",
         retry_after_s=-(-wait_ms // 1000),
-        violated=tuple(limit.name for _, limit in refused),
+        violated=tuple(limit.name for _, limit in waits),
     )

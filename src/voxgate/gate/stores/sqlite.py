@@ -42,7 +42,7 @@ class SqliteStore:
             if isinstance(found, Refusal):
                 return Decision(refusal=found)
             decision = turn.spend(query, found)
-            if decision.is_allowed:
+            if decision.refusal is None:
                 self._sweep_sometimes(turn)
             return decision
 
@@ -76,7 +76,11 @@ class SqliteStore:
         """Read limits without spending; every charge names its partition."""
         with self._file.transaction() as connection:
             turn = _Turn(connection, self._clock.now_ms())
-            return tuple(_reading(charge, turn.window(charge, charge.partition or "")) for charge in charges)
+            windows = [turn.window(charge, charge.partition or "") for charge in charges]
+        return tuple(
+            Reading(charge.limit, window.used, window.next_free_ms)
+            for charge, window in zip(charges, windows, strict=True)
+        )
 
     def reset(self, partition: str) -> int:
         """Forget every counter of a partition; returns how many there were."""
@@ -122,22 +126,24 @@ class _Turn:
     def spend(self, query: Query, principal: Principal | None) -> Decision:
         """Spend every limit that binds, or none of them."""
         own = f"user:{principal.subject}" if principal else ""
-        charges = query.charges_for(principal.tier if principal else "")
-        windows = [self.window(charge, charge.partition or own) for charge in charges]
-        refusal = refuse_over_limits(
-            [
-                (window.wait_for_ms(charge.cost, quota=charge.limit.quota), charge.limit)
-                for charge, window in zip(charges, windows, strict=True)
-            ]
-        )
-        if refusal is None:
-            for charge, window in zip(charges, windows, strict=True):
-                window.admit(charge.cost)
+        tier = principal.tier if principal else ""
+        charges = query.charges[tier if tier in query.charges else ""]
+        bound, waits = [], []
+        for charge in charges:
+            partition = charge.partition or own
+            window = self.window(charge, partition)
+            wait_ms = window.wait_for_ms(charge.cost, quota=charge.limit.quota)
+            if wait_ms:
+                waits.append((wait_ms, charge.limit))
+            bound.append((charge, partition, window))
+        readings = []
+        for charge, partition, window in bound:
+            if not waits:
                 expires_at_ms = self.now_ms + charge.limit.window_s * 1000
-                row = (charge.partition or own, charge.limit.counter, window.pack(), expires_at_ms)
+                row = (partition, charge.limit.counter, window.admit(charge.cost), expires_at_ms)
                 self.connection.execute(sql.PUT_WINDOW, row)
-        readings = tuple(_reading(charge, window) for charge, window in zip(charges, windows, strict=True))
-        return Decision(principal=principal, refusal=refusal, readings=readings)
+            readings.append(Reading(charge.limit, window.used, window.next_free_ms))
+        return Decision(principal, refuse_over_limits(waits) if waits else None, tuple(readings))
 
     def window(self, charge: Charge, partition: str) -> Window:
         """Return a counter as it stands now."""
@@ -149,10 +155,6 @@ class _Turn:
         """Remove a few rows that nothing can ask for any more."""
         self.connection.execute(sql.SWEEP_WINDOWS, (self.now_ms,))
         self.connection.execute(sql.SWEEP_SESSIONS, (self.now_ms,))
-
-
-def _reading(charge: Charge, window: Window) -> Reading:
-    return Reading(limit=charge.limit, used=window.used, next_free_ms=window.next_free_ms)
 
 
 def _refuse_session(row: sqlite3.Row, query: Query, now_ms: int) -> Refusal | None:

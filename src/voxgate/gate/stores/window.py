@@ -25,24 +25,23 @@ class Window:
         window_ms: Length of the window.
     """
 
-    __slots__ = ("_entries", "_now_ms", "_window_ms")
+    __slots__ = ("_entries", "_now_ms", "_window_ms", "next_free_ms", "used")
 
     def __init__(self, packed: bytes | None, *, now_ms: int, window_ms: int) -> None:
         self._entries = array("q", packed or bytes(8))
         self._now_ms = now_ms
         self._window_ms = window_ms
-        self._bring_back_from_future()
-        self._drop_left()
-
-    @property
-    def used(self) -> int:
+        if self._entries[-1] >> _COST_BITS > now_ms:
+            self._bring_back_from_future()
+        end = bisect_left(self._entries, (now_ms - window_ms + 1) << _COST_BITS, 1)
+        if end > 1:
+            self._entries[0] -= sum([entry & _COST_MASK for entry in self._entries[1:end]])
+            del self._entries[1:end]
+        self.used = self._entries[0]
         """Units spent in the window that ends now."""
-        return self._entries[0]
-
-    @property
-    def next_free_ms(self) -> int:
+        oldest = (self._entries[1] >> _COST_BITS) if len(self._entries) > 1 else now_ms - window_ms
+        self.next_free_ms = oldest + window_ms - now_ms
         """Milliseconds until the oldest request leaves the window; 0 when there is none."""
-        return self._leaves_in(1) if len(self._entries) > 1 else 0
 
     def wait_for_ms(self, cost: int, *, quota: int) -> int:
         """Return the milliseconds until ``cost`` units fit; 0 when they fit now.
@@ -58,13 +57,11 @@ class Window:
                 return self._leaves_in(position)
         return self._window_ms
 
-    def admit(self, cost: int) -> None:
-        """Record a request that is admitted now."""
+    def admit(self, cost: int) -> bytes:
+        """Record a request that is admitted now, and return the new row."""
         self._entries.append(self._now_ms << _COST_BITS | cost)
-        self._entries[0] += cost
-
-    def pack(self) -> bytes:
-        """Return the row."""
+        self._entries[0] = self.used = self.used + cost
+        self.next_free_ms = self.next_free_ms or self._window_ms
         return self._entries.tobytes()
 
     def _leaves_in(self, position: int) -> int:
@@ -77,10 +74,3 @@ class Window:
             if entry >> _COST_BITS <= self._now_ms:
                 return
             self._entries[position] = self._now_ms << _COST_BITS | entry & _COST_MASK
-
-    def _drop_left(self) -> None:
-        first_inside = (self._now_ms - self._window_ms + 1) << _COST_BITS
-        end = bisect_left(self._entries, first_inside, 1)
-        if end > 1:
-            self._entries[0] -= sum(entry & _COST_MASK for entry in self._entries[1:end])
-            del self._entries[1:end]
