@@ -3,7 +3,7 @@
 import pytest
 
 from voxgate.gate import api_keys, events
-from voxgate.gate.admission import Credential
+from voxgate.gate.admission import Admission, Credential
 from voxgate.gate.decision import AccountState, Charge, KeyState, SessionState
 from voxgate.gate.errors import StoreUnavailableError
 from voxgate.gate.issuing import Issuer
@@ -139,6 +139,13 @@ class TestReadThrough:
         token = signer.issue_access("ann", "unknown", now_ms=clock.now_ms())
         assert code(ask(token)) == "TOKEN_REVOKED"
         assert code(ask(api_keys.new_key().text, CredentialKind.API_KEY)) == "API_KEY_INVALID"
+
+    def test_without_a_directory_the_store_is_the_truth(self, store, signer, clock, admission):
+        """What it does not know is refused."""
+        alone = Admission(store=store, signer=signer, tiers=admission.tiers, clock=clock)
+        route = alone.prepare(Rule(), name="route")
+        shown = Credential(CredentialKind.ACCESS, signer.issue_access("ann", "unknown", now_ms=clock.now_ms()))
+        assert code(alone.decide(route, shown, address=ADDRESS, endpoint="/x")) == "TOKEN_REVOKED"
 
     def test_lost_key_is_read_again(self, ask, directory):
         """A key works as soon as SQL knows it."""

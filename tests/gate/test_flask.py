@@ -9,8 +9,11 @@ import pytest
 from flask import Blueprint, Flask, jsonify
 
 from voxgate.gate import Gate as GateOfTheLibrary
-from voxgate.gate.errors import ConfigurationError
+from voxgate.gate.decision import Charge, Reading
+from voxgate.gate.errors import ConfigurationError, FieldFault, Refusal
 from voxgate.gate.flask import Gate, Parts
+from voxgate.gate.flask.headers import limit_headers, problem_body
+from voxgate.gate.limits import Limit
 from voxgate.gate.tokens import Signer
 from voxgate.testing import FakeClock
 
@@ -518,6 +521,53 @@ def test_gate_without_an_application_says_what_is_missing():
     app.testing = True
     with pytest.raises(LookupError, match="no Gate stands around"):
         app.test_client().get("/x")
+
+
+def test_view_may_spend_and_read_policies(tmp_path):
+    """A login spends what belongs to an account; looking spends nothing."""
+    app = Flask("x", instance_path=str(tmp_path))
+    app.config.update(RATELIMIT_TRY="1 per minute")
+    gate = Gate(app)
+
+    @app.get("/x")
+    @gate.open()
+    def view():
+        refusal = gate.spend({"try": "account:ann"})
+        limit = gate.admission.tiers.policy("try")[0]
+        used = gate.usage([Charge(limit, "account:ann")])[0].used
+        with pytest.raises(LookupError, match="asks for no credential"):
+            _ = gate.principal
+        return jsonify(code=refusal and refusal.code, used=used)
+
+    answers = [app.test_client().get("/x").get_json() for _ in range(2)]
+    assert answers == [{"code": None, "used": 1}, {"code": "RATE_LIMITED", "used": 1}]
+
+
+def test_body_of_a_refusal_can_be_given_another_form(tmp_path):
+    """For routes that promise a form of their own."""
+    app = Flask("x", instance_path=str(tmp_path))
+    gate = Gate(app, Parts(body_filter=lambda path, body: {"msg": body["message"], "path": path}))
+    app.get("/x")(gate.protect()(lambda: "x"))
+    assert app.test_client().get("/x").get_json()["path"] == "/x"
+
+
+def test_faults_of_fields_are_told_all_at_once():
+    """RFC 9457 with a pointer for every bad field."""
+    faults = (FieldFault("/text", "too long"), FieldFault("/speed", "too fast"))
+    body = problem_body(Refusal("INVALID_REQUEST", faults=faults), request_id="1")
+    assert body["errors"] == [
+        {"pointer": "/text", "detail": "too long"},
+        {"pointer": "/speed", "detail": "too fast"},
+    ]
+
+
+def test_policies_nearest_to_exhaustion_are_announced():
+    """Two of them; the draft asks for brevity."""
+    readings = [Reading(Limit(name, 10, 60), used, 60_000) for name, used in (("a", 1), ("b", 9), ("c", 5))]
+    assert dict(limit_headers(readings)) == {
+        "RateLimit-Policy": '"b";q=10;w=60, "c";q=10;w=60',
+        "RateLimit": '"b";r=1;t=60, "c";r=5;t=60',
+    }
 
 
 def test_cost_out_of_bounds_is_refused():

@@ -321,6 +321,12 @@ class TestFile:
         monkeypatch.undo()
         assert known.decide(by_session(Charge(TWO))).readings[0].used == 1
 
+    def test_lost_connection_is_opened_again(self, known):
+        """A connection that cannot even roll back is replaced."""
+        with pytest.raises(StoreUnavailableError), known._file.transaction() as connection:
+            connection.close()
+        assert known.decide(by_session(Charge(TWO))).is_allowed
+
 
 class TestOpenStore:
     def test_path_opens_the_embedded_store(self, tmp_path):

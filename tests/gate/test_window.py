@@ -86,6 +86,15 @@ def test_wait_is_exact_at_the_edge():
     assert open_window(packed, 11_000).wait_for_ms(1, quota=1) == 0
 
 
+def test_only_what_lies_in_the_future_is_brought_back():
+    """After a small step back of the clock the older requests keep their times."""
+    window = open_window(None, 10_000)
+    window.admit(1)
+    packed = open_window(window.admit(1), 10_400).admit(1)
+    back = open_window(packed, 10_200)
+    assert (back.used, back.next_free_ms, back.wait_for_ms(1, quota=1)) == (3, 800, 1000)
+
+
 def test_cost_above_the_quota_never_fits():
     """A request that is heavier than the whole quota is refused, not admitted by mistake."""
     assert open_window(None, 10_000).wait_for_ms(5, quota=4) == WINDOW_MS

@@ -40,10 +40,8 @@ class Limit:
 
     def __str__(self) -> str:
         """Return the form that people know, such as ``10 per 1 minute``."""
-        for unit, seconds in reversed(UNIT_SECONDS.items()):
-            if self.window_s % seconds == 0:
-                return f"{self.quota} per {self.window_s // seconds} {unit}"
-        raise AssertionError(self.window_s)
+        unit, seconds = next(each for each in reversed(UNIT_SECONDS.items()) if self.window_s % each[1] == 0)
+        return f"{self.quota} per {self.window_s // seconds} {unit}"
 
 
 def parse_limits(text: str, *, name: str) -> tuple[Limit, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voxgate.gate.clock import Clock, SystemClock
-from voxgate.gate.decision import AccountState, Charge, Decision, KeyState, Query, Reading, SessionState, State, Unknown
+from voxgate.gate.decision import AccountState, Charge, Decision, Query, Reading, SessionState, State, Unknown
 from voxgate.gate.errors import Refusal
 from voxgate.gate.principal import CredentialKind, Principal
 from voxgate.gate.stores import sqlite_schema as sql
@@ -57,7 +57,7 @@ class SqliteStore:
                 case SessionState():
                     row = (state.session_id, state.subject, state.expires_at_ms, state.is_ended)
                     connection.execute(sql.PUT_SESSION, row)
-                case KeyState():
+                case _:
                     scopes = " ".join(sorted(state.scopes))
                     row = (state.key_id, state.subject, state.digest, scopes, state.expires_at_ms, state.is_ended)
                     connection.execute(sql.PUT_KEY, row)
