@@ -1,6 +1,9 @@
 """Finished audio as an answer: whole, or one range of it, cacheable by its owner alone."""
 
+from http import HTTPStatus
+
 from flask import Response, request, send_file
+from werkzeug.exceptions import PreconditionFailed
 
 from voxgate.speech.artifacts import Artifacts, ArtifactStorageError
 from voxgate.speech.jobs.base import Job
@@ -19,6 +22,7 @@ def send_audio(job: Job, artifacts: Artifacts) -> Response | None:
 
     Raises:
         ArtifactStorageError: The folder cannot be read.
+        PreconditionFailed: The caller's condition names other audio.
         RequestedRangeNotSatisfiable: The audio is shorter than the range begins.
     """
     path = artifacts.find(job.artifact or "")
@@ -39,6 +43,9 @@ def send_audio(job: Job, artifacts: Artifacts) -> Response | None:
         return None  # it expired between the look and the opening
     except OSError as error:
         raise ArtifactStorageError(error) from error
+    if response.status_code == HTTPStatus.PRECONDITION_FAILED:
+        response.close()
+        raise PreconditionFailed
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 

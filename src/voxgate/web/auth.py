@@ -12,6 +12,7 @@ from voxgate.web.schemas import ApiKeyAnswer, MessageAnswer, RegisterBody, Regis
 from voxgate.web.services import services
 from voxgate.web.sessions import describe_account, log_in, log_out
 from voxgate.web.sessions import refresh as refresh_session
+from voxgate.web.told import tell
 
 blueprint = Blueprint("auth", __name__, url_prefix="/api/v1/auth")
 
@@ -26,7 +27,7 @@ def register() -> Response:
     made = services().accounts.register(username=body.username, email=body.email, password=body.password)
     if isinstance(made, Refusal):
         return refuse(made)
-    services().events(events.USER_CREATED, {"user_id": made.account.subject, "ip_address": gate.address})
+    tell(events.USER_CREATED, user_id=made.account.subject)
     return secret_answer(Registered(user_id=made.account.subject, api_key=made.api_key), 201)
 
 
@@ -68,8 +69,8 @@ def make_api_key() -> Response:
     """Make one more API key."""
     issued = services().api_keys.create(gate.principal.subject, name="")
     if isinstance(issued, Refusal):
-        return refuse(issued)
-    services().events(events.AUTHN_TOKEN_CREATED, {"user_id": gate.principal.subject, "key_id": issued.key_id})
+        return refuse(Refusal("INVALID_TOKEN"))  # the account is gone since the gate let it in
+    tell(events.AUTHN_TOKEN_CREATED, user_id=gate.principal.subject, key_id=issued.key_id)
     return secret_answer(ApiKeyAnswer(api_key=issued.text))
 
 

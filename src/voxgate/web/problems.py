@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -137,6 +138,10 @@ _CODES_BY_STATUS = {
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
+# An outage that refuses every request must not fill the disk as well.
+TELL_EVERY_S = 10.0
+_told_at_s: dict[str, float] = {}
+
 _log = logging.getLogger("voxgate.web")
 
 
@@ -214,7 +219,10 @@ def _own_headers(error: HTTPException) -> dict[str, str]:
 
 
 def _on_outage(code: str, error: Exception) -> Response:
-    _log.warning("%s: %s", code.lower(), error)
+    now_s = time.monotonic()
+    if now_s - _told_at_s.get(code, -TELL_EVERY_S) >= TELL_EVERY_S:
+        _told_at_s[code] = now_s
+        _log.warning("%s: %s", code.lower(), error)
     return refuse(Refusal(code))
 
 

@@ -84,7 +84,12 @@ class Services:
         Raises:
             ArtifactStorageError: The disk is full, or the folder cannot be written.
         """
-        _check_storage(self.settings.audio_folder)
+        try:
+            fault = _find_storage_fault(self.settings.audio_folder)
+        except OSError as error:
+            raise ArtifactStorageError(error) from error
+        if fault is not None:
+            raise ArtifactStorageError(OSError(fault, os.strerror(fault)))
 
     def close(self) -> None:
         """Stop jobs and processes, then close what is stored; closing again is no error."""
@@ -178,13 +183,9 @@ def _open_signer(settings: Settings) -> Signer:
     )
 
 
-def _check_storage(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-        disk = os.statvfs(folder)
-        if disk.f_bavail * disk.f_frsize < MIN_FREE_BYTES:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except OSError as error:
-        raise ArtifactStorageError(error) from error
+def _find_storage_fault(folder: Path) -> int | None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return errno.EACCES
+    disk = os.statvfs(folder)
+    return errno.ENOSPC if disk.f_bavail * disk.f_frsize < MIN_FREE_BYTES else None

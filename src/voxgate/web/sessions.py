@@ -14,6 +14,7 @@ from voxgate.web.bodies import read_body
 from voxgate.web.door import gate
 from voxgate.web.schemas import LoginAnswer, LoginBody, TokenAnswer, UserAnswer
 from voxgate.web.services import services
+from voxgate.web.told import tell
 
 MAX_DEVICE_CHARACTERS = 200
 
@@ -58,9 +59,7 @@ def refresh() -> TokenAnswer | Refusal:
 def log_out() -> None:
     """End the session of the access token that was shown; both its tokens are dead when this returns."""
     services().sessions.end(gate.principal.credential_id)
-    services().events(
-        events.AUTHN_TOKEN_REVOKED, {"user_id": gate.principal.subject, "session_id": gate.principal.credential_id}
-    )
+    tell(events.AUTHN_TOKEN_REVOKED, user_id=gate.principal.subject, session_id=gate.principal.credential_id)
 
 
 def describe_account(account: Account) -> UserAnswer:
@@ -88,5 +87,4 @@ def _device() -> str:
 
 def _tell_login(identifier: str, account: Account | Refusal) -> None:
     who = {"username": identifier} if isinstance(account, Refusal) else {"user_id": account.subject}
-    where = {"ip_address": gate.address, "user_agent": _device(), "request_id": gate.request_id}
-    services().events(events.LOGIN, {**who, **where, "success": not isinstance(account, Refusal)})
+    tell(events.LOGIN, **who, user_agent=_device(), success=not isinstance(account, Refusal))

@@ -1,0 +1,19 @@
+"""What every test of the service over HTTP stands on."""
+
+from tests.support.service import (  # noqa: F401 -- fixtures are found by their names
+    ann,
+    app,
+    auth_headers,
+    bob_headers,
+    client,
+    clock,
+    engines,
+    events,
+    hasher,
+    join,
+    make_app,
+    migrated,
+    run_jobs,
+    services,
+    speak,
+)
