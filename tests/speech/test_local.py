@@ -125,8 +125,9 @@ class TestFailing:
         stage.wait_for_ends(1)
         assert stage.queue.find(job.id, "ann").error_code == "AUDIO_TOO_LARGE"
 
-    def test_cancelled_job_stops_at_its_next_segment(self, stage):
+    def test_cancelled_job_stops_at_its_next_segment(self, stage, monkeypatch):
         """Cancelling a running job ends the work, leaves no file, and stays cancelled."""
+        monkeypatch.setattr("voxgate.speech.jobs.lease._PROGRESS_EVERY_S", 0)
         stage.speaker.before_segment = lambda index: index == 1 and stage.queue.cancel(job.id, "ann")
         job = submit(stage.queue, text="one two three " * 100)
         stage.clock.advance(0.001)

@@ -39,6 +39,12 @@ def open_queue(tmp_path, clock):
     engine.dispose()
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """Have each segment's progress written, as if each took long."""
+    monkeypatch.setattr("voxgate.speech.jobs.lease._PROGRESS_EVERY_S", 0)
+
+
 def claim(queue):
     """Submit a job and claim it."""
     submit(queue)
@@ -96,16 +102,19 @@ class TestHeartbeat:
 
 
 class TestProgress:
-    def test_progress_is_shown_but_not_for_each_of_many_segments(self, open_queue):
-        """The first and the last segment are written, those between at most four times a second."""
+    def test_progress_is_not_written_for_each_of_many_segments(self, open_queue):
+        """A short job waits for the disk at its end only."""
+        queue = open_queue(15)
+        lease = Lease(queue, claim(queue), never)
+        assert all(lease.note_progress(done, 200) for done in range(201))
+        assert queue.renewals < 10
+
+    def test_progress_of_a_longer_job_is_shown(self, open_queue, at_once):
+        """The owner sees how far the job is."""
         queue = open_queue(15)
         job = claim(queue)
-        lease = Lease(queue, job, never)
-        assert lease.note_progress(1, 200)
-        assert queue.find(job.id, "ann").segments_done == 1
-        assert all(lease.note_progress(done, 200) for done in range(2, 201))
-        assert queue.find(job.id, "ann").segments_done == 200
-        assert queue.renewals < 100
+        assert Lease(queue, job, never).note_progress(1, 4)
+        assert queue.find(job.id, "ann").progress_ratio == 0.25
 
     def test_stopping_ends_the_work_except_after_the_last_segment(self, open_queue):
         """What is spoken to the end is also finished."""
@@ -114,7 +123,7 @@ class TestProgress:
         assert lease.note_progress(1, 2) is False
         assert lease.note_progress(2, 2) is True
 
-    def test_lost_job_is_stopped_even_after_the_last_segment(self, open_queue, clock):
+    def test_lost_job_is_stopped_even_after_the_last_segment(self, open_queue, clock, at_once):
         """A job that another worker has by now is not finished here."""
         queue = open_queue(15)
         lease = Lease(queue, claim(queue), never)
@@ -124,14 +133,14 @@ class TestProgress:
 
 
 class TestTrouble:
-    def test_short_trouble_of_the_database_costs_nothing(self, open_queue):
+    def test_short_trouble_of_the_database_costs_nothing(self, open_queue, at_once):
         """Nobody can take the job before its lease is over, so the work goes on."""
         queue = open_queue(60)
         lease = Lease(queue, claim(queue), never)
         queue.is_broken = True
         assert lease.note_progress(1, 2) is True
 
-    def test_trouble_longer_than_the_lease_ends_the_work(self, open_queue):
+    def test_trouble_longer_than_the_lease_ends_the_work(self, open_queue, at_once):
         """Whoever cannot know whether the job is still theirs stops."""
         queue = open_queue(0)
         lease = Lease(queue, claim(queue), never)

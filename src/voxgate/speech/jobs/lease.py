@@ -18,7 +18,7 @@ STALL_S = 60.0
 """Seconds without a spoken segment after which a job's heart stops."""
 
 _BEATS_PER_LEASE = 3
-# A commit waits for the disk; a job of sixty short segments must not wait sixty times.
+# A commit waits for the disk; a job of sixty short segments must not wait sixty times, and a short job not at all.
 _PROGRESS_EVERY_S = 0.25
 
 
@@ -41,7 +41,7 @@ class Lease:
         self._released = threading.Event()
         self._held_until = time.monotonic() + queue.lease_s
         self._progressed_at = time.monotonic()
-        self._noted_at = 0.0
+        self._noted_at = self._progressed_at
 
     @property
     def is_lost(self) -> bool:
@@ -49,13 +49,13 @@ class Lease:
         return self._lost.is_set()
 
     def note_progress(self, done: int, total: int) -> bool:
-        """Note that `done` of `total` segments are spoken; False: stop. Written at most four times a second.
+        """Note that `done` of `total` segments are spoken; False: stop.
 
-        A job whose last segment is spoken is not stopped any more, only if it is lost.
+        Written at most four times a second. Once the last segment is spoken only a loss stops a job.
         """
         now = time.monotonic()
         self._progressed_at = now
-        if now - self._noted_at >= _PROGRESS_EVERY_S or done == total:
+        if now - self._noted_at >= _PROGRESS_EVERY_S:
             self._noted_at = now
             self._renew(done, total)
         return not self._lost.is_set() and (done >= total or not self._is_stopping())

@@ -131,12 +131,11 @@ class JobQueue:
         """
         now_ms = self._now_ms()
         return self._write_one(
-            statements.claim_next(
-                worker_id,
-                now_ms=now_ms,
-                lease_until_ms=now_ms + self._lease_ms,
-                max_attempts=self._max_attempts,
-            )
+            statements.CLAIM_NEXT,
+            worker_id=worker_id,
+            now_ms=now_ms,
+            until_ms=now_ms + self._lease_ms,
+            max_attempts=self._max_attempts,
         )
 
     def renew(self, job: Job, *, done: int | None = None, total: int | None = None) -> bool:
@@ -251,9 +250,9 @@ class JobQueue:
             self._tell(event, ended)
         return ended is not None
 
-    def _write_one(self, statement: Executable) -> Job | None:
+    def _write_one(self, statement: Executable, **values: str | int) -> Job | None:
         with _connection(self._writing) as connection:
-            row = connection.execute(statement).one_or_none()
+            row = connection.execute(statement, values).one_or_none()
         return None if row is None else _job(row)
 
     def _count(self, statement: Executable) -> int:

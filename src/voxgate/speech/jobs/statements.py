@@ -6,9 +6,12 @@ from sqlalchemy import (
     BigInteger,
     Delete,
     Insert,
+    Integer,
     Select,
+    String,
     Update,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -28,22 +31,8 @@ _RUNNING = JobState.RUNNING.value
 _ACTIVE = tuple(state.value for state in ACTIVE_STATES)
 
 
-def insert_unless_full(row: Mapping[str, object], *, queue_max: int) -> Insert:
-    """Write `row` if fewer than `queue_max` jobs wait.
-
-    On PostgreSQL two inserts at the same instant do not see each other, so the bound can be passed by the number of
-    connections; on SQLite it is exact.
-    """
-    waiting = select(func.count()).select_from(job).where(job.c.state == _QUEUED).scalar_subquery()
-    values = select(*(literal(value, job.c[name].type) for name, value in row.items())).where(waiting < queue_max)
-    return insert(job).from_select(list(row), values).returning(*job.c)
-
-
-def claim_next(worker_id: str, *, now_ms: int, lease_until_ms: int, max_attempts: int) -> Update:
-    """Give the next job to a worker: of the owner with the fewest running jobs, and of those the oldest.
-
-    PostgreSQL skips the rows that another worker is just claiming, and looks only once; SQLite has one writer.
-    """
+def _build_claim() -> Update:
+    now_ms = bindparam("now_ms", type_=BigInteger)
     running = (
         select(job.c.owner, func.count().label("jobs"))
         .where(job.c.state == _RUNNING, job.c.lease_until_ms > now_ms)
@@ -57,7 +46,7 @@ def claim_next(worker_id: str, *, now_ms: int, lease_until_ms: int, max_attempts
         .where(
             waiting.c.state.in_(_ACTIVE),
             waiting.c.lease_until_ms <= now_ms,
-            waiting.c.attempts < max_attempts,
+            waiting.c.attempts < bindparam("max_attempts", type_=Integer),
         )
         .order_by(func.coalesce(running.c.jobs, 0), waiting.c.created_at_ms, waiting.c.id)
         .limit(1)
@@ -69,14 +58,33 @@ def claim_next(worker_id: str, *, now_ms: int, lease_until_ms: int, max_attempts
         .where(job.c.id == chosen)
         .values(
             state=_RUNNING,
-            lease_by=worker_id,
-            lease_until_ms=lease_until_ms,
+            lease_by=bindparam("worker_id", type_=String),
+            lease_until_ms=bindparam("until_ms", type_=BigInteger),
             attempts=job.c.attempts + 1,
             fence=job.c.fence + 1,
-            started_at_ms=func.coalesce(job.c.started_at_ms, literal(now_ms, BigInteger)),
+            started_at_ms=func.coalesce(job.c.started_at_ms, now_ms),
         )
         .returning(*job.c)
     )
+
+
+CLAIM_NEXT = _build_claim()
+"""Give the next job to ``worker_id``: of the owner with the fewest running jobs, and of those the oldest.
+
+Takes ``now_ms``, ``until_ms`` (end of the lease) and ``max_attempts``. PostgreSQL skips the rows that another worker is
+just claiming; SQLite has one writer. Built once, because building it costs more than running it.
+"""
+
+
+def insert_unless_full(row: Mapping[str, object], *, queue_max: int) -> Insert:
+    """Write `row` if fewer than `queue_max` jobs wait.
+
+    On PostgreSQL two inserts at the same instant do not see each other, so the bound can be passed by the number of
+    connections; on SQLite it is exact.
+    """
+    waiting = select(func.count()).select_from(job).where(job.c.state == _QUEUED).scalar_subquery()
+    values = select(*(literal(value, job.c[name].type) for name, value in row.items())).where(waiting < queue_max)
+    return insert(job).from_select(list(row), values).returning(*job.c)
 
 
 def _is_held(job_id: str, fence: int) -> ColumnElement[bool]:
