@@ -100,8 +100,7 @@ def check_described(app, answer):
         return
     operation = DESCRIBED.get((method, rule.rule.replace("<", "{").replace(">", "}")))
     if operation is None:
-        assert method == "OPTIONS"
-        return
+        return  # OPTIONS, or a route that a test has added; test_openapi.py finds routes without a description
     if answer.status_code >= 400:
         if answer.request.method != "HEAD":
             assert answer.get_json()["code"] in {problem_for(code).code for code in operation.every_code}

@@ -15,9 +15,16 @@ class Utf8JsonProvider(DefaultJSONProvider):
     sort_keys = False
 
 
-def use_utf8_json(app: Flask) -> None:
-    """Let ``app`` write JSON as UTF-8."""
+class JsonResponse(Response):
+    """What Flask answers by itself, such as OPTIONS: not HTML."""
+
+    default_mimetype = "application/json"
+
+
+def use_json(app: Flask) -> None:
+    """Let ``app`` write JSON as UTF-8, and call nothing HTML that is not."""
     app.json = Utf8JsonProvider(app)
+    app.response_class = JsonResponse
 
 
 def answer(body: BaseModel, status: int = 200, *, headers: Mapping[str, str] | None = None) -> Response:

@@ -9,7 +9,7 @@ from voxgate.gate.clock import Clock
 from voxgate.gate.flask import GateConfig, Parts
 from voxgate.settings import Settings, load_settings
 from voxgate.web import auth, docs, health, limits, root, tts
-from voxgate.web.answers import use_utf8_json
+from voxgate.web.answers import use_json
 from voxgate.web.door import gate
 from voxgate.web.problems import add_error_handlers, body_for_path
 from voxgate.web.services import EXTENSION, Services, open_services
@@ -40,7 +40,7 @@ def create_app(
     # One spelling of a path is one route: no redirects, which Flask would answer in HTML.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    use_utf8_json(app)
+    use_json(app)
     add_error_handlers(app)
     _add_routes(app, services.settings)
     gate.init_app(app, _wire_gate(services))

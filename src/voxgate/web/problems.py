@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import cast
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
@@ -186,7 +185,7 @@ def body_for_path(path: str, body: dict[str, object]) -> dict[str, object]:
     if path not in ROOT_PATHS:
         return body
     code = str(body["code"])
-    told = _ROOT_TEXTS.get(code) or str(body["message" if code.startswith("TOKEN_") else "error"])
+    told = _ROOT_TEXTS.get(code) or str(body["message" if "TOKEN" in code else "error"])
     return {**body, "msg": told, **({"message": told} if code == "RATE_LIMITED" else {})}
 
 
@@ -206,12 +205,8 @@ def _problem_of_status(status: HTTPStatus) -> Problem:
 
 
 def _on_http_exception(error: HTTPException) -> Response:
-    if error.response is not None:
-        return cast("Response", error.response)  # the gate's own refusal, raised from within a view
-    if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
-        return Response(status=error.code, headers=_own_headers(error))
-    code = _CODES_BY_STATUS.get(error.code) or HTTPStatus(error.code).name
-    return refuse(Refusal(code), headers=_own_headers(error))
+    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
+    return refuse(Refusal(_CODES_BY_STATUS.get(status, status.name)), headers=_own_headers(error))
 
 
 def _own_headers(error: HTTPException) -> dict[str, str]:

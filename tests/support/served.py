@@ -1,0 +1,143 @@
+"""The real command as processes of its own: started, asked over loopback, stopped, killed, and never left behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from tests.support.calls import Api
+from tests.support.waiting import eventually
+
+LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
+COMMAND = (sys.executable, "-m", "voxgate")
+
+# Wide enough that no journey meets a limit that it is not about.
+WIDE = {
+    f"RATELIMIT_{name}": "1000000 per minute"
+    for name in ("DEFAULT", "STANDARD", "TTS_GENERATE", "TTS_STATUS", "LOGIN", "LOGIN_ADDRESS", "REGISTER", "REFRESH")
+}
+
+
+class Served:
+    """One `voxgate serve` with its workers and engines, in a process group and an environment of its own.
+
+    Args:
+        data: Data folder; several services may share one.
+        workers: Server processes.
+        settings: Environment variables beside the few that every program needs.
+    """
+
+    def __init__(self, data: Path, *, workers: int = 1, settings: dict[str, str] | None = None) -> None:
+        self.data = data
+        self._home = data.parent / f"{data.name}-home"
+        self._home.mkdir(exist_ok=True)
+        self._environment = {"PATH": os.environ["PATH"], "HOME": str(self._home), "LANG": "C.UTF-8", **(settings or {})}
+        self._stdout, self._stderr = (self._new_file(name) for name in ("stdout", "stderr"))
+        arguments = ("serve", "--port", "0", "--data", str(data), "--workers", str(workers))
+        with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
+            self._process = subprocess.Popen(
+                [*COMMAND, *arguments],
+                env=self._environment,
+                cwd=self._home,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+
+    @property
+    def api(self) -> Api:
+        """The service, asked without a credential."""
+        return Api(self.url)
+
+    @property
+    def url(self) -> str:
+        """Its address, as it tells itself; waits until it is told."""
+        return eventually(self._find_url, "the address of the service")
+
+    @property
+    def output(self) -> str:
+        """Everything it has written."""
+        return self._stdout.read_text() + self._stderr.read_text()
+
+    @property
+    def pids(self) -> list[int]:
+        """Every living process of its group: the command, its workers, their engines."""
+        return [pid for pid, (group, state) in _processes().items() if group == self._process.pid and state != "Z"]
+
+    def run(self, *arguments: str, stdin: str = "") -> str:
+        """Run another command on the same data folder and return what it prints; it must succeed."""
+        done = subprocess.run(
+            [*COMMAND, *arguments, "--data", str(self.data)],
+            env=self._environment,
+            cwd=self._home,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def stop(self) -> int:
+        """Ask it to stop, as a service manager does; returns its exit status once every process has ended."""
+        self._process.send_signal(signal.SIGTERM)
+        status = self._process.wait(timeout=60)
+        eventually(lambda: not self.pids, "the end of every process")
+        return status
+
+    def kill(self) -> None:
+        """Kill every process at once, as a power cut does."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        eventually(lambda: not self.pids, "the end of every process")
+
+    def _find_url(self) -> str | None:
+        assert self._process.poll() is None, self.output
+        found = LISTENING.search(self._stdout.read_text())
+        return found and found[1]
+
+    def _new_file(self, name: str) -> Path:
+        return self._home / f"{name}{len(list(self._home.glob(f'{name}*')))}.txt"
+
+
+def _processes() -> dict[int, tuple[int, str]]:
+    """Return the process group and the state of every process of this machine."""
+    found = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it may end while it is looked at
+            state, _, group = file.read_text().rpartition(")")[2].split()[:3]
+            found[int(file.parent.name)] = (int(group), state)
+    return found
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Start services; each one is killed at the end, whatever became of the test."""
+    started = []
+
+    def start(data="data", *, workers=1, **settings):
+        started.append(Served(tmp_path / data, workers=workers, settings=settings))
+        return started[-1]
+
+    yield start
+    for served in started:
+        served.kill()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """One service with wide limits that the journeys share; each brings an account of its own."""
+    one = Served(tmp_path_factory.mktemp("served") / "data", settings=WIDE)
+    try:
+        eventually(lambda: one.url, "the service")
+        yield one
+        assert "Traceback" not in one.output
+    finally:
+        one.kill()

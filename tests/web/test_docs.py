@@ -1,0 +1,68 @@
+"""The page that shows the interface: everything from here, nothing inline."""
+
+import re
+
+import pytest
+
+
+def test_page_has_a_strict_policy(client):
+    """The page may load our own files and nothing else."""
+    answer = client.get("/docs")
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;")
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert len(answer.headers.getlist("Content-Security-Policy")) == 1
+
+
+def test_page_has_nothing_inline_and_nothing_foreign(client):
+    """Every script and style of the page is a file of ours that is there."""
+    page = client.get("/docs").text
+    assert not re.search(r"<style|\son\w+=|style=|javascript:|<script(?! src=)", page)
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(addresses) == 4
+    for address in addresses:
+        assert address.startswith("/docs/assets/")
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert len(answer.data) > 100
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("start.js", "text/javascript"),
+        ("swagger-ui-bundle.js", "text/javascript"),
+        ("swagger-ui.css", "text/css"),
+        ("swagger.svg", "image/svg+xml"),
+    ],
+)
+def test_assets_are_kept_by_browsers(client, name, media_type):
+    """A file has its type and is not sent twice."""
+    answer = client.get(f"/docs/assets/{name}")
+    assert answer.mimetype == media_type
+    assert "max-age=3600" in answer.headers["Cache-Control"]
+    again = client.get(f"/docs/assets/{name}", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "../app.py", "..%2fapp.py", "docs.html", "swagger-ui.css%00", "css/x"])
+def test_404_no_such_file(client, name):
+    """A name leads to a file of the table or nowhere."""
+    assert client.get(f"/docs/assets/{name}").status_code == 404
+
+
+def test_start_script_names_our_document(client):
+    """Swagger UI reads the document of this service and asks no validator."""
+    script = client.get("/docs/assets/start.js").text
+    assert 'url: "/openapi.json"' in script
+    assert "validatorUrl: null" in script
+    assert "http" not in script
+
+
+def test_production_shows_no_description(make_app):
+    """The production profile does not describe itself to strangers."""
+    client = make_app(profile="production").test_client()
+    for path in ("/docs", "/openapi.json", "/docs/assets/start.js"):
+        assert client.get(path).status_code == 404
