@@ -13,7 +13,7 @@ from voxgate.gate.decision import Charge, Reading
 from voxgate.gate.errors import ConfigurationError, FieldFault, Refusal
 from voxgate.gate.flask import Gate, Parts
 from voxgate.gate.flask.headers import limit_headers, problem_body
-from voxgate.gate.limits import Limit
+from voxgate.gate.limits import Limit, parse_limits
 from voxgate.gate.tokens import Signer
 from voxgate.testing import FakeClock
 
@@ -568,6 +568,12 @@ def test_policies_nearest_to_exhaustion_are_announced():
         "RateLimit-Policy": '"b";q=10;w=60, "c";q=10;w=60',
         "RateLimit": '"b";r=1;t=60, "c";r=5;t=60',
     }
+
+
+def test_limit_of_what_runs_at_once_is_announced_as_such():
+    """The draft's own unit for it."""
+    reading = Reading(parse_limits("2 at once", name="slots")[0], 1, 0)
+    assert dict(limit_headers([reading]))["RateLimit-Policy"] == '"slots";q=2;qu="concurrent-requests"'
 
 
 def test_cost_out_of_bounds_is_refused():

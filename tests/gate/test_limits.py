@@ -3,7 +3,7 @@
 import pytest
 
 from voxgate.gate.errors import ConfigurationError
-from voxgate.gate.limits import Limit, parse_limits
+from voxgate.gate.limits import Limit, LimitKind, parse_limits
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,12 @@ def test_empty_text_is_no_limit():
         "-1 per minute",
         "10 per fortnight",
         "10 per 0 minutes",
-        "99999999 per day",
-        "1000001 per day",
+        "9999999999 per day",
+        "1000000001 per day",
         "10 per minute; nonsense",
+        "5 per calendar minute",
+        "0 at once",
+        "two at once",
         "1 per minute; 2 per 60 seconds",
     ],
 )
@@ -60,6 +63,21 @@ def test_other_texts_are_refused_by_name(text):
     with pytest.raises(ConfigurationError, match=r"^login: ") as caught:
         parse_limits(text, name="login")
     assert caught.value.setting == "login"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("5000 per calendar day", LimitKind.CALENDAR_DAY),
+        ("100000 per Calendar Month", LimitKind.CALENDAR_MONTH),
+        ("2 at once", LimitKind.AT_ONCE),
+    ],
+)
+def test_other_kinds_are_read_and_shown(text, kind):
+    """Quotas of the calendar and of what runs at once have a form of their own that reads back."""
+    (limit,) = parse_limits(text, name="p")
+    assert limit.kind is kind
+    assert str(limit) == text.lower()
 
 
 @pytest.mark.parametrize("window_s", [1, 59, 60, 90, 3600, 7200, 86_400, 2_592_000])
@@ -71,5 +89,5 @@ def test_text_of_a_limit_reads_back(window_s):
 
 def test_windows_of_one_policy_have_counters_of_their_own():
     """Two windows of a policy never share a counter."""
-    hour, second = parse_limits("100 per hour; 5 per second", name="p")
-    assert hour.counter != second.counter
+    text = "100 per hour; 5 per second; 9 per day; 9 per calendar day; 9 per calendar month; 9 per month; 2 at once"
+    assert len({limit.counter for limit in parse_limits(text, name="p")}) == 7

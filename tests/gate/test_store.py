@@ -8,7 +8,7 @@ import pytest
 
 from voxgate.gate.decision import AccountState, Charge, KeyState, Query, SessionState, Unknown
 from voxgate.gate.errors import ConfigurationError, StoreUnavailableError
-from voxgate.gate.limits import Limit
+from voxgate.gate.limits import Limit, parse_limits
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.stores import SqliteStore, open_store
 
@@ -231,6 +231,98 @@ class TestLimits:
     def test_no_charges_means_no_limit(self, known):
         """A tier without limits is let through."""
         assert known.decide(by_session()).readings == ()
+
+
+DAY = parse_limits("3 per calendar day", name="day")[0]
+MONTH = parse_limits("3 per calendar month", name="month")[0]
+PAIR = parse_limits("2 at once", name="pair")[0]
+
+
+class TestCalendar:
+    """FakeClock starts on 2027-01-15, 08:00 UTC."""
+
+    @pytest.fixture(autouse=True)
+    def long_session(self, known, clock):
+        known.put_state(SessionState("s1", "u1", clock.now_ms() + 400 * 86_400_000))
+
+    def test_quota_of_the_day_ends_at_midnight(self, known, clock):
+        """Three in the day, however late; at midnight UTC three more."""
+        answers = [known.decide(by_session(Charge(DAY))) for _ in range(4)]
+        assert [answer.is_allowed for answer in answers] == [True, True, True, False]
+        assert answers[3].refusal.retry_after_s == 16 * 3600
+        assert answers[3].refusal.message == "Too many requests. Limit: 3 per calendar day"
+        clock.advance(16 * 3600 - 1)
+        assert not known.decide(by_session(Charge(DAY))).is_allowed
+        clock.advance(1)
+        assert known.decide(by_session(Charge(DAY))).readings[0].used == 1
+
+    def test_quota_of_the_month_ends_with_it(self, known, clock):
+        """On the first of the next month, also at the turn of the year."""
+        for days in (17, 28, 31):  # to the first of February, March and April
+            known.decide(by_session(Charge(MONTH, cost=3)))
+            refusal = known.decide(by_session(Charge(MONTH))).refusal
+            clock.advance(refusal.retry_after_s - 1)
+            assert not known.decide(by_session(Charge(MONTH))).is_allowed, days
+            clock.advance(1)
+            assert known.decide(by_session()).is_allowed
+
+    def test_month_is_told_in_whole_days(self, known):
+        """From the fifteenth at eight: sixteen days and sixteen hours."""
+        known.decide(by_session(Charge(MONTH, cost=3)))
+        retry_after_s = known.decide(by_session(Charge(MONTH))).refusal.retry_after_s
+        assert retry_after_s == 16 * 86_400 + 16 * 3600
+
+    def test_cost_weighs(self, known):
+        """Characters of a day, say."""
+        assert known.decide(by_session(Charge(DAY, cost=2))).readings[0].remaining == 1
+        assert not known.decide(by_session(Charge(DAY, cost=2))).is_allowed
+        assert known.usage([Charge(DAY, "user:u1")])[0].used == 2
+
+
+class TestAtOnce:
+    def ask(self, store, lease_id):
+        return store.decide(by_session(Charge(PAIR), lease_id=lease_id))
+
+    def test_quota_runs_at_once_and_no_more(self, known):
+        """The third waits until one is given back."""
+        assert [self.ask(known, name).is_allowed for name in "abc"] == [True, True, False]
+        known.release([Charge(PAIR, "user:u1")], lease_id="a")
+        assert self.ask(known, "c").is_allowed
+        assert known.usage([Charge(PAIR, "user:u1")])[0].used == 2
+
+    def test_lost_lease_is_free_after_its_time(self, known, clock):
+        """A worker that died holds nothing for ever; Retry-After is when that is so at the latest."""
+        self.ask(known, "a")
+        clock.advance(100)
+        self.ask(known, "b")
+        assert self.ask(known, "c").refusal.retry_after_s == 200
+        clock.advance(200)
+        assert self.ask(known, "c").is_allowed
+        assert not self.ask(known, "d").is_allowed
+
+    def test_release_is_safe_to_repeat(self, known):
+        """Also for a name that holds nothing, and beside limits of another kind."""
+        self.ask(known, "a")
+        charges = [Charge(PAIR, "user:u1"), Charge(TEN, "user:u1")]
+        for _ in range(2):
+            known.release(charges, lease_id="a")
+        known.release(charges, lease_id="never")
+        assert [reading.used for reading in known.usage(charges)] == [0, 0]
+
+    def test_refused_request_holds_nothing(self, known):
+        """All or nothing: another limit's refusal leaves no lease."""
+        for name in "ab":
+            known.decide(by_session(Charge(TWO), Charge(PAIR), lease_id=name))
+            known.release([Charge(PAIR, "user:u1")], lease_id=name)
+        assert not known.decide(by_session(Charge(TWO), Charge(PAIR), lease_id="c")).is_allowed
+        assert known.usage([Charge(PAIR, "user:u1")])[0].used == 0
+
+    def test_clock_set_back_holds_for_one_lease_at_most(self, known, clock):
+        """An end that lies too far in the future is brought back."""
+        self.ask(known, "a")
+        self.ask(known, "b")
+        clock.advance(-3600)
+        assert self.ask(known, "c").refusal.retry_after_s == 300
 
 
 class TestFile:

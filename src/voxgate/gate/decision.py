@@ -96,6 +96,8 @@ class Query:
         granted: Scopes that a token carries; the scopes of a key are in the store.
         scopes: Scopes that the route needs; a credential with scopes must hold them all.
         tier: Tier that the route needs, or None.
+        lease_id: Names what a limit ``at once`` holds, so that it can be given back; asking again under the same
+            name holds nothing more.
         charges: For each tier, what the request spends. The key ``""`` serves tiers that are not
             named and requests without a credential.
     """
@@ -108,6 +110,7 @@ class Query:
     granted: frozenset[str] = frozenset()
     scopes: frozenset[str] = frozenset()
     tier: str | None = None
+    lease_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

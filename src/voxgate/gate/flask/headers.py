@@ -8,6 +8,7 @@ from typing import Any
 
 from voxgate.gate.decision import Reading
 from voxgate.gate.errors import PROBLEMS, Problem, Refusal
+from voxgate.gate.limits import LimitKind
 
 # draft-ietf-httpapi-ratelimit-headers-11; the one place that knows the revision's syntax is limit_headers().
 RATE_LIMIT_DRAFT = 11
@@ -15,6 +16,8 @@ PROBLEM_TYPE = "application/problem+json"
 # The draft asks for the policies that are nearest to exhaustion, not for all.
 _ANNOUNCED = 2
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+
+_AT_ONCE = ';qu="concurrent-requests"'
 
 Header = tuple[str, str]
 
@@ -87,7 +90,8 @@ def limit_headers(readings: Sequence[Reading]) -> list[Header]:
     policies, states = [], []
     for reading in readings:
         limit, remaining = reading.limit, reading.remaining
-        policies.append(f'"{limit.name}";q={limit.quota};w={limit.window_s}')
+        measure = _AT_ONCE if limit.kind is LimitKind.AT_ONCE else f";w={limit.window_s}"
+        policies.append(f'"{limit.name}";q={limit.quota}{measure}')
         states.append(f'"{limit.name}";r={remaining};t={-(-reading.next_free_ms // 1000)}')
     return [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(states))]
 

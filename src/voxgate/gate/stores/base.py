@@ -31,6 +31,10 @@ class Store(Protocol):
         """Read limits without spending; every charge names its partition."""
         ...
 
+    def release(self, charges: Sequence[Charge], *, lease_id: str) -> None:
+        """Give back what limits ``at once`` hold under a name; every charge names its partition."""
+        ...
+
     def reset(self, partition: str) -> int:
         """Forget every counter of a partition; returns how many there were."""
         ...

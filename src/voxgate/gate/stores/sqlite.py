@@ -12,8 +12,8 @@ from voxgate.gate.errors import Refusal
 from voxgate.gate.principal import CredentialKind, Principal
 from voxgate.gate.stores import sqlite_schema as sql
 from voxgate.gate.stores.base import refuse_over_limits
+from voxgate.gate.stores.counters import Counter, Leases, open_counter
 from voxgate.gate.stores.sqlite_file import SqliteFile
-from voxgate.gate.stores.window import Window
 
 _SWEEP_EVERY = 256
 
@@ -76,11 +76,21 @@ class SqliteStore:
         """Read limits without spending; every charge names its partition."""
         with self._file.transaction() as connection:
             turn = _Turn(connection, self._clock.now_ms())
-            windows = [turn.window(charge, charge.partition or "") for charge in charges]
+            counters = [turn.counter(charge, charge.partition or "") for charge in charges]
         return tuple(
-            Reading(charge.limit, window.used, window.next_free_ms)
-            for charge, window in zip(charges, windows, strict=True)
+            Reading(charge.limit, counter.used, counter.next_free_ms)
+            for charge, counter in zip(charges, counters, strict=True)
         )
+
+    def release(self, charges: Sequence[Charge], *, lease_id: str) -> None:
+        """Give back what limits ``at once`` hold under a name; every charge names its partition."""
+        with self._file.transaction() as connection:
+            turn = _Turn(connection, self._clock.now_ms())
+            for charge in charges:
+                counter = turn.counter(charge, charge.partition or "")
+                if isinstance(counter, Leases):
+                    row = (charge.partition, charge.limit.counter, counter.release(lease_id), counter.ends_at_ms)
+                    connection.execute(sql.PUT_WINDOW, row)
 
     def reset(self, partition: str) -> int:
         """Forget every counter of a partition; returns how many there were."""
@@ -131,25 +141,24 @@ class _Turn:
         bound, waits = [], []
         for charge in charges:
             partition = charge.partition or own
-            window = self.window(charge, partition)
-            wait_ms = window.wait_for_ms(charge.cost, quota=charge.limit.quota)
+            counter = self.counter(charge, partition)
+            wait_ms = counter.wait_for_ms(charge.cost, quota=charge.limit.quota)
             if wait_ms:
                 waits.append((wait_ms, charge.limit))
-            bound.append((charge, partition, window))
+            bound.append((charge, partition, counter))
         readings = []
-        for charge, partition, window in bound:
+        for charge, partition, counter in bound:
             if not waits:
-                expires_at_ms = self.now_ms + charge.limit.window_s * 1000
-                row = (partition, charge.limit.counter, window.admit(charge.cost), expires_at_ms)
+                packed = counter.admit(charge.cost, query.lease_id)
+                row = (partition, charge.limit.counter, packed, counter.ends_at_ms)
                 self.connection.execute(sql.PUT_WINDOW, row)
-            readings.append(Reading(charge.limit, window.used, window.next_free_ms))
+            readings.append(Reading(charge.limit, counter.used, counter.next_free_ms))
         return Decision(principal, refuse_over_limits(waits) if waits else None, tuple(readings))
 
-    def window(self, charge: Charge, partition: str) -> Window:
+    def counter(self, charge: Charge, partition: str) -> Counter:
         """Return a counter as it stands now."""
         row = self.connection.execute(sql.FIND_WINDOW, (partition, charge.limit.counter)).fetchone()
-        packed = row["entries"] if row else None
-        return Window(packed, now_ms=self.now_ms, window_ms=charge.limit.window_s * 1000)
+        return open_counter(charge.limit, row["entries"] if row else None, now_ms=self.now_ms)
 
     def sweep(self) -> None:
         """Remove a few rows that nothing can ask for any more."""

@@ -3,8 +3,8 @@
 account   what the gate knows of an account; a state with a lower version never replaces a newer one
 session   one row per session; is_ended never goes back to 0, and an ended session may be here without an account
 key       one row per API key; the same promise
-window    one row per partition and counter; ``entries`` is the packed row of window.py; a row is dead once
-          expires_at_ms has passed, because everything in it has left its window
+window    one row per partition and counter; ``entries`` is the row of window.py or counters.py; a row is dead
+          once expires_at_ms has passed, because nothing in it counts any more
 Times are milliseconds since the epoch, from the store's clock.
 """
 

@@ -25,12 +25,14 @@ class Window:
         window_ms: Length of the window.
     """
 
-    __slots__ = ("_entries", "_now_ms", "_window_ms", "next_free_ms", "used")
+    __slots__ = ("_entries", "_now_ms", "_window_ms", "ends_at_ms", "next_free_ms", "used")
 
     def __init__(self, packed: bytes | None, *, now_ms: int, window_ms: int) -> None:
         self._entries = array("q", packed or bytes(8))
         self._now_ms = now_ms
         self._window_ms = window_ms
+        self.ends_at_ms = now_ms + window_ms
+        """When nothing that is in the row counts any more."""
         if self._entries[-1] >> _COST_BITS > now_ms:
             self._bring_back_from_future()
         end = bisect_left(self._entries, (now_ms - window_ms + 1) << _COST_BITS, 1)
@@ -57,7 +59,7 @@ class Window:
                 return self._leaves_in(position)
         return self._window_ms
 
-    def admit(self, cost: int) -> bytes:
+    def admit(self, cost: int, _lease_id: str = "") -> bytes:
         """Record a request that is admitted now, and return the new row."""
         self._entries.append(self._now_ms << _COST_BITS | cost)
         self._entries[0] = self.used = self.used + cost
