@@ -55,12 +55,13 @@ def test_refused_progress_stops_the_work(synthesizer: Synthesizer):
     assert told == [0, 1]
 
 
+@pytest.mark.parametrize("voice_name", ["Alnilam", "tone"])
 @pytest.mark.parametrize("speed_ratio", [1.0, 0.5])
-def test_too_much_audio_fails_naming_the_segment(engines: Engines, speed_ratio):
+def test_too_much_audio_fails_naming_the_segment(engines: Engines, speed_ratio, voice_name):
     """The cap on seconds of audio holds over all segments of a request."""
     short = Synthesizer(engines, max_audio_s=4, segment_deadline_s=30)
     with pytest.raises(SynthesisFailedError) as failure:
-        short.synthesize(SpeechRequest(f"Hi. {ENGLISH * 3}", speed_ratio=speed_ratio), io.BytesIO())
+        short.synthesize(SpeechRequest(f"Hi. {ENGLISH * 3}", voice_name, speed_ratio=speed_ratio), io.BytesIO())
     assert failure.value.reason == "audio_too_long"
     assert 1 <= failure.value.segment_index <= 3
     assert f"Segment {failure.value.segment_index + 1} " in str(failure.value)
@@ -70,6 +71,12 @@ def test_unknown_voice_never_reaches_an_engine(synthesizer: Synthesizer):
     """A voice that is in no list fails, also when no one has looked for faults."""
     with pytest.raises(SynthesisFailedError, match="engine_unavailable"):
         synthesizer.synthesize(SpeechRequest("Hi", "en-us+../../tmp/x"), io.BytesIO())
+
+
+def test_voices_and_formats_are_told(synthesizer: Synthesizer):
+    """What may be asked for is known before asking."""
+    assert synthesizer.formats == ("wav", "mp3")
+    assert synthesizer.voice_names == {voice.name for voice in synthesizer.voices()}
 
 
 def test_equal_requests_have_one_fingerprint(synthesizer: Synthesizer):

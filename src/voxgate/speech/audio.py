@@ -80,6 +80,7 @@ class Mp3Encoder:
 
     def finish(self) -> int:
         """Complete the file, with what the encoder still holds, and give its size in bytes."""
+        self._add(self._encoder.encode(b""))  # it refuses to be flushed before it has encoded anything
         self._add(self._encoder.flush())
         return self._size_bytes
 

@@ -35,7 +35,12 @@ class Synthesis:
 
 
 class Synthesizer:
-    """Speaks requests; used by many threads at once."""
+    """Speaks requests; used by many threads at once.
+
+    Attributes:
+        formats: Every output format.
+        voice_names: Every voice's name.
+    """
 
     formats = tuple(MEDIA_TYPES)
 
@@ -48,6 +53,7 @@ class Synthesizer:
             segment_deadline_s: A segment that takes longer is tried once more, then the request fails.
         """
         self._engines = engines
+        self.voice_names = frozenset(voice.name for voice in engines.voices)
         self._max_audio_s = max_audio_s
         self._segment_deadline_s = segment_deadline_s
 

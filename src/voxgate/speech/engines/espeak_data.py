@@ -44,11 +44,6 @@ def read_catalogue(data: Path) -> dict[str, LanguageVoice]:
     return dict(sorted(voices.items()))
 
 
-def read_variant_pitch(data: Path, variant: str) -> tuple[int, int]:
-    """Give the ``pitch`` line of a variant."""
-    return _pitch_line((data / VARIANTS / variant).read_text(encoding="utf-8", errors="replace"))
-
-
 def link_data(data: Path, folder: Path) -> None:
     """Make ``folder/espeak-ng-data`` of links to ``data``, with a real folder of variants to write in."""
     copy = folder / "espeak-ng-data"

@@ -9,7 +9,7 @@ parent. (PR_SET_PDEATHSIG would end it with the parent's *thread* that started i
 
 Request:  u32 size, JSON ``{"op": "speak" | "retime", ...}``; a ``retime`` is followed by ``pcm_bytes`` of audio.
 Answer:   u32 size, JSON ``{"pcm_bytes": n}`` and n bytes of audio, or ``{"error": reason, "detail": text}``.
-Greeting: u32 size, JSON ``{"sample_rate_hz": n}``, once, when ready. Integers are little-endian.
+Greeting: u32 size, JSON ``{"sample_rate_hz": n}`` or an error, once, when ready. Integers are little-endian.
 Audio is 16-bit mono, little-endian. The working folder holds ``espeak-ng-data``, in which this process may write
 ``voices/!v``.
 """
@@ -39,6 +39,7 @@ _TEXT_IS_UTF8 = 1  # never espeakSSML (0x10): its <audio> opens files, its <brea
 _END_PAUSE = 0x1000
 _BY_CHARACTER = 1
 _RATE = 1
+_SILENCE = 64  # of 32,768
 
 _OnAudio = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 _OnUri = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p)
@@ -63,7 +64,7 @@ class Sonic:
             getattr(library, name).argtypes = [ctypes.c_void_p]
 
     def retime(self, pcm: bytes, *, sample_rate_hz: int, speed_ratio: float, pitch_ratio: float) -> bytes:
-        """Give the audio ``speed_ratio`` times as fast and ``pitch_ratio`` times as high."""
+        """Give the audio ``speed_ratio`` times as fast and ``pitch_ratio`` times as high; its duration is exact."""
         stream = self._library.sonicCreateStream(sample_rate_hz, 1)
         if not stream:
             raise RefusedError("engine_refused", "sonicCreateStream failed")
@@ -75,7 +76,7 @@ class Sonic:
             samples = self._library.sonicSamplesAvailable(stream)
             out = ctypes.create_string_buffer(max(1, samples * 2))
             self._library.sonicReadShortFromStream(stream, out, samples)
-            return out.raw[: samples * 2]
+            return _fitted(out.raw[: samples * 2], round(len(pcm) / 2 / speed_ratio))
         finally:
             self._library.sonicDestroyStream(stream)
 
@@ -178,6 +179,19 @@ class Espeak:
         return int(self._take(ctypes.cast(audio, ctypes.c_void_p).value or 0, samples))
 
 
+def _fitted(pcm: bytes, samples: int) -> bytes:
+    """Lengthen or shorten the silence at the end to make ``samples`` in all.
+
+    libsonic takes out or repeats whole periods of the voice and does not make up for what is left over: a single
+    word comes out up to 30 ms short.
+    """
+    size = samples * 2
+    rest = memoryview(pcm)[size:].cast("h")
+    if any(abs(sample) > _SILENCE for sample in rest):
+        return pcm
+    return pcm[:size].ljust(size, b"\0")
+
+
 def serve(engine: Espeak, requests: BinaryIO, answers: BinaryIO, *, allow_cpu: Callable[[float], None]) -> None:
     """Answer requests until there are no more.
 
@@ -233,7 +247,12 @@ def main() -> None:
     # What C code prints must not get between the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    serve(Espeak(), sys.stdin.buffer, answers, allow_cpu=_allow_cpu)
+    try:
+        engine = Espeak()
+    except (RefusedError, OSError) as error:
+        _send(answers, {"error": "engine_unavailable", "detail": str(error.args[-1])})
+        return
+    serve(engine, sys.stdin.buffer, answers, allow_cpu=_allow_cpu)
 
 
 if __name__ == "__main__":

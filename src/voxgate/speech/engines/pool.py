@@ -1,5 +1,6 @@
 """A few worker processes shared by many threads: a crash or a hang costs one segment one retry, never the service."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -7,6 +8,8 @@ from queue import SimpleQueue
 
 from voxgate.speech.engines.worker_process import Exchange, WorkerProcess
 from voxgate.speech.errors import EngineError
+
+_log = logging.getLogger(__name__)
 
 _FATAL = ("engine_crashed", "deadline_exceeded")
 
@@ -118,6 +121,8 @@ class WorkerPool:
                 self._vacate(seat)
                 with self._lock:
                     self.restarts += 1
+                # What was to be spoken is the caller's and never stands in a log.
+                _log.warning("An engine worker is replaced: %s", error)
             raise
 
     def _occupy(self, seat: _Seat) -> WorkerProcess:

@@ -1,8 +1,7 @@
 """An engine for tests: one steady note for each word, with no process and no library."""
 
 import math
-import sys
-from array import array
+import struct
 
 from voxgate.speech.engines.base import Ability, Utterance, Voice
 from voxgate.speech.engines.espeak_program import EspeakProgram
@@ -32,10 +31,8 @@ class ToneEngine:
         duration_s = len(utterance.text.split()) * NOTE_S
         if duration_s > utterance.max_audio_s:
             raise EngineError("audio_too_long")
-        samples = array("h", map(_sample, range(round(duration_s * SAMPLE_RATE_HZ))))
-        if sys.byteorder == "big":
-            samples.byteswap()
-        return samples.tobytes()
+        samples = [_sample(index) for index in range(round(duration_s * SAMPLE_RATE_HZ))]
+        return struct.pack(f"<{len(samples)}h", *samples)
 
     def close(self) -> None:
         """Do nothing: there is nothing to end."""

@@ -62,7 +62,7 @@ class WorkerProcess:
         os.set_blocking(self._stdin, False)
         os.set_blocking(self._stdout, False)
         try:
-            self._receive_header(time.monotonic() + START_DEADLINE_S)
+            self._raise_error(self._receive_header(time.monotonic() + START_DEADLINE_S))
         except EngineError as error:
             self.end()
             raise EngineError("engine_unavailable", error.detail or error.reason) from error
@@ -87,8 +87,7 @@ class WorkerProcess:
         data = json.dumps(exchange.request).encode()
         self._send(struct.pack("<I", len(data)) + data + exchange.pcm, deadline)
         header = self._receive_header(deadline)
-        if header.get("error") in _OWN_REASONS:
-            raise EngineError(header["error"], str(header.get("detail", "")))
+        self._raise_error(header)
         size = header.get("pcm_bytes")
         if not isinstance(size, int) or not 0 <= size <= exchange.max_answer_bytes:
             raise EngineError("engine_crashed", "a broken answer")
@@ -115,6 +114,11 @@ class WorkerProcess:
         except ValueError as error:
             raise EngineError("engine_crashed", "a broken answer") from error
         return header if isinstance(header, dict) else {}
+
+    @staticmethod
+    def _raise_error(header: dict[str, Any]) -> None:
+        if header.get("error") in _OWN_REASONS:
+            raise EngineError(header["error"], str(header.get("detail", "")))
 
     def _receive(self, size: int, deadline: float) -> bytes:
         out = bytearray()
