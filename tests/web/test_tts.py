@@ -1,6 +1,7 @@
 """Speech over HTTP: what can be asked for, jobs of their owner alone, and every refusal."""
 
 import errno
+import io
 
 import pytest
 from tests.support.service import V1, bearer
@@ -165,6 +166,30 @@ class TestGenerate:
         text = "a" * services.settings.max_body_bytes
         answer = client.post(GENERATE, headers=auth_headers, json={"text": text})
         assert (answer.status_code, answer.get_json()["code"]) == (413, "BODY_TOO_LARGE")
+
+    @pytest.mark.parametrize("body", [b"\0" * 200_000, b'{"text": "Hello."}' + b" " * 200_000])
+    def test_413_too_large_without_a_length(self, client, auth_headers, body):
+        """A chunked body beyond the bound is refused, never cut and taken for a whole one."""
+        environ = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+        answer = client.post(
+            GENERATE,
+            headers=auth_headers,
+            input_stream=io.BytesIO(body),
+            content_type="application/json",
+            environ_overrides=environ,
+        )
+        assert (answer.status_code, answer.get_json()["code"]) == (413, "BODY_TOO_LARGE")
+
+    def test_202_without_a_length(self, client, auth_headers):
+        """A chunked body within the bound is a body."""
+        answer = client.post(
+            GENERATE,
+            headers=auth_headers,
+            input_stream=io.BytesIO(b'{"text": "Hello."}'),
+            content_type="application/json",
+            environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+        )
+        assert answer.status_code == 202
 
     def test_503_queue_full(self, generate, services, monkeypatch):
         """A full queue says when to come back."""

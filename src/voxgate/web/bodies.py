@@ -35,11 +35,15 @@ def read_object() -> dict[str, object] | Refusal:
     reader behind this one sees the same values. An empty value (``null``, ``[]``) is an empty object.
 
     Returns:
-        The object, or 415 for another content type and 400 for anything that is not such JSON.
+        The object, or 415 for another content type, 413 for too much of it and 400 for anything that is not such JSON.
     """
     if not request.is_json or request.headers.get("Content-Encoding", "identity").lower() != "identity":
         return Refusal("UNSUPPORTED_MEDIA_TYPE")
-    value = _parse(request.get_data(cache=True))
+    data = request.get_data(cache=True)
+    limit_bytes = request.max_content_length
+    if request.content_length is None and limit_bytes is not None and len(data) >= limit_bytes:
+        return Refusal("BODY_TOO_LARGE")  # a chunked body is cut there without a word
+    value = _parse(data)
     if isinstance(value, Refusal):
         return value
     if not value:
