@@ -1,12 +1,13 @@
 """The application: every part wired once, every blueprint in its place."""
 
 import atexit
-from types import MappingProxyType
 
 from flask import Flask
 
+from voxgate.gate.admission import BAD_CREDENTIALS
 from voxgate.gate.clock import Clock
 from voxgate.gate.flask import GateConfig, Parts
+from voxgate.gate.flask.config import DEFAULT_BAD_CREDENTIALS
 from voxgate.settings import Settings, load_settings
 from voxgate.web import auth, docs, health, limits, root, tts
 from voxgate.web.answers import use_json
@@ -14,7 +15,6 @@ from voxgate.web.door import gate
 from voxgate.web.problems import add_error_handlers, body_for_path
 from voxgate.web.services import EXTENSION, Services, open_services
 
-BAD_CREDENTIALS = MappingProxyType({"bad-credentials": "60 per minute"})
 _TIERS = ("standard", "premium")
 
 
@@ -71,7 +71,7 @@ def _wire_gate(services: Services) -> Parts:
         config=GateConfig(
             tiers={tier: policies.pop(tier) for tier in _TIERS},
             default=policies.pop("default"),
-            policies={**BAD_CREDENTIALS, **policies},
+            policies={BAD_CREDENTIALS: DEFAULT_BAD_CREDENTIALS, **policies},
             cors_origins=frozenset(services.settings.cors_origins),
             session_expires_s=services.settings.jwt_refresh_token_expires_s,
         ),
