@@ -56,9 +56,16 @@ def never():
     return False
 
 
-def find_heart(job):
-    """Find the thread that keeps a job's lease."""
-    return next(thread for thread in threading.enumerate() if thread.name == f"voxgate-lease-{job.id[:8]}")
+def find_hearts(job):
+    """Find the thread that keeps a job's lease; none if it has stopped already."""
+    return [thread for thread in threading.enumerate() if thread.name == f"voxgate-lease-{job.id[:8]}"]
+
+
+def wait_for_heart_to_stop(job):
+    """Wait until nothing keeps a job's lease any more."""
+    for heart in find_hearts(job):
+        heart.join(PATIENCE_S)
+    assert find_hearts(job) == []
 
 
 class TestHeartbeat:
@@ -78,15 +85,15 @@ class TestHeartbeat:
         queue = open_queue(15)
         job = claim(queue)
         with Lease(queue, job, never).beating():
-            heart = find_heart(job)
-        assert not heart.is_alive()
+            assert len(find_hearts(job)) == 1
+        assert find_hearts(job) == []
 
     def test_heart_stops_when_nothing_is_spoken_for_long(self, open_queue):
         """A job that hangs is not kept running for ever."""
         queue = open_queue(0.003)
         job = claim(queue)
         with Lease(queue, job, never, stall_s=0).beating():
-            find_heart(job).join(PATIENCE_S)
+            wait_for_heart_to_stop(job)
             assert queue.renewals == 0
 
     def test_heart_notices_that_the_job_was_cancelled(self, open_queue):
@@ -96,7 +103,7 @@ class TestHeartbeat:
         queue.cancel(job.id, "ann")
         lease = Lease(queue, job, never)
         with lease.beating():
-            find_heart(job).join(PATIENCE_S)
+            wait_for_heart_to_stop(job)
         assert lease.is_lost
         assert lease.note_progress(1, 9) is False
 

@@ -54,6 +54,12 @@ def logger(lines):
     return logger
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    """Have trouble waited out quickly."""
+    monkeypatch.setattr("voxgate.speech.jobs.trouble._FIRST_PAUSE_S", 0.01)
+
+
 class TestStopping:
     def test_running_job_is_finished_if_there_is_time(self, stage):
         """A stop waits for the work under way and claims nothing more."""
@@ -150,22 +156,22 @@ class TestStopping:
 
 
 class TestTrouble:
-    def test_locked_database_is_said_once_and_waited_out(self, stage, tmp_path, logger, lines):
+    def test_locked_database_is_said_once_and_waited_out(self, stage, tmp_path, logger, lines, impatient):
         """The threads outlive a database in trouble; jobs run once it is over."""
-        impatient = open_engine(tmp_path / "jobs.db", busy_ms=1)
-        queue = JobQueue(impatient, now_ms=stage.clock.now_ms, on_event=stage._hear)
+        engine = open_engine(tmp_path / "jobs.db", busy_ms=1)
+        queue = JobQueue(engine, now_ms=stage.clock.now_ms, on_event=stage._hear)
         job = submit(stage.queue)
-        dispatcher = LocalDispatcher(queue, threads=2, poll_s=0.01, logger=logger)
+        dispatcher = LocalDispatcher(queue, threads=1, poll_s=0.01, logger=logger)
         with stage.engine.begin():
             dispatcher.run(JobRunner(queue, stage.speaker, stage.artifacts).run)
             lines.wait_for("JobsUnavailableError: database is locked; trying again")
         stage.wait_for_ends(1)
         dispatcher.stop(5)
-        impatient.dispose()
+        engine.dispose()
         assert stage.queue.find(job.id, "ann").state is JobState.DONE
         assert [line for line in lines.texts if "trying again" in line] == lines.texts[:1]
 
-    def test_full_disk_hands_the_job_back_and_waits(self, stage, logger, lines, monkeypatch):
+    def test_full_disk_hands_the_job_back_and_waits(self, stage, logger, lines, monkeypatch, impatient):
         """No room for audio: the job is not to blame, waits its turn, and is done when there is room."""
 
         def fail(_descriptor):
@@ -234,7 +240,7 @@ class TestTrouble:
 
 
 class TestUpkeep:
-    def test_chores_outlive_their_trouble(self, stage, logger, lines):
+    def test_chores_outlive_their_trouble(self, stage, logger, lines, impatient):
         """A chore that fails is said once and done again."""
         done = threading.Event()
         failures = iter([OSError(), OSError()])
