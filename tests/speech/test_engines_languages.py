@@ -4,7 +4,8 @@
 
 import pytest
 
-from voxgate.speech.engines.languages import guess_language
+from voxgate.speech.engines import languages
+from voxgate.speech.engines.languages import Context, guess_language
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ from voxgate.speech.engines.languages import guess_language
 )
 def test_language_is_guessed_by_script(text, language):
     """Each script has its language; plain Latin letters are English, Vietnamese syllables with marks Vietnamese."""
-    assert guess_language(text, text) == language
+    assert guess_language(text, Context(text)) == language
 
 
 @pytest.mark.parametrize(
@@ -56,4 +57,19 @@ def test_language_is_guessed_by_script(text, language):
 )
 def test_context_decides_what_a_part_leaves_open(text, context, language):
     """A sentence without marks takes the language of the text around it."""
-    assert guess_language(text, context) == language
+    assert guess_language(text, Context(context)) == language
+
+
+def test_context_is_read_once_for_all_its_parts(monkeypatch):
+    """A text of a thousand short lines costs what it holds, not the square of it."""
+    read, share = [], languages._vietnamese_share
+
+    def count(text):
+        read.append(len(text))
+        return share(text)
+
+    monkeypatch.setattr(languages, "_vietnamese_share", count)
+    context = Context("ba\n" * 1000)
+    for _ in range(1000):
+        guess_language("ba", context)
+    assert sum(read) == 1000 * 2 + 1000 * 3

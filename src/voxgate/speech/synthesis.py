@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from voxgate.speech.audio import BYTES_PER_SAMPLE, MEDIA_TYPES, open_encoder
 from voxgate.speech.engines.base import Utterance, Voice
-from voxgate.speech.engines.languages import guess_language
+from voxgate.speech.engines.languages import Context, guess_language
 from voxgate.speech.engines.registry import Engines
 from voxgate.speech.errors import EngineError, SynthesisCancelledError, SynthesisFailedError
 from voxgate.speech.request import SpeechRequest
@@ -93,14 +93,14 @@ class Synthesizer:
         rate_hz = self._engines.engine_of(voice).sample_rate_hz
         encoder = open_encoder(request.output_format, out, sample_rate_hz=rate_hz)
         text = clean(request.text)
-        segments = split(text)
+        segments, context = split(text), Context(text)
         duration_s = 0.0
         for index, segment in enumerate(segments):
             _report(on_progress, index, len(segments))
             utterance = Utterance(
                 text=segment.text,
                 voice_name=voice.name,
-                language=voice.language or guess_language(segment.text, text),
+                language=voice.language or guess_language(segment.text, context),
                 speed_ratio=request.speed_ratio,
                 pitch_semitones=request.pitch_semitones,
                 max_audio_s=self._max_audio_s - duration_s,

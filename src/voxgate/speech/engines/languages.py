@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
+from functools import cached_property
 
 DEFAULT_LANGUAGE = "en-us"
 
@@ -49,7 +50,34 @@ _MIN_SHARE = 0.6
 _LATIN_WEIGHT = 3
 
 
-def guess_language(text: str, context: str) -> str:
+class Context:
+    """A whole text, asked about by its parts; what it answers is worked out once, however many parts it has.
+
+    Args:
+        text: All that is spoken together.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def letters(self) -> frozenset[str]:
+        """Every character that occurs."""
+        return frozenset(self._text)
+
+    @cached_property
+    def has_kana(self) -> bool:
+        """Whether it is Japanese."""
+        return any(_SCRIPT_LANGUAGES.get(_script(char)) == "ja" for char in self.letters)
+
+    @cached_property
+    def is_vietnamese(self) -> bool:
+        """Whether most of its words are Vietnamese syllables, and one bears a mark that says so."""
+        share, is_marked = _vietnamese_share(self._text)
+        return is_marked and share >= _MIN_SHARE
+
+
+def guess_language(text: str, context: Context) -> str:
     """Guess the language code of ``text``, which is a part of ``context``.
 
     The context decides what the part leaves open: plain letters inside a Vietnamese text are Vietnamese, Chinese
@@ -62,9 +90,9 @@ def guess_language(text: str, context: str) -> str:
         spoken[_SCRIPT_LANGUAGES.get(script, DEFAULT_LANGUAGE)] += count
     if not spoken or spoken.total() * _LATIN_WEIGHT < latin:
         return "vi" if _is_vietnamese(text, context) else DEFAULT_LANGUAGE
-    if spoken["ja"] or ("cmn" in spoken and _has_kana(context)):
+    if spoken["ja"] or ("cmn" in spoken and context.has_kana):
         return "ja"
-    return _by_letters(spoken.most_common(1)[0][0], context)
+    return _by_letters(spoken.most_common(1)[0][0], context.letters)
 
 
 def _script(char: str) -> str:
@@ -73,12 +101,7 @@ def _script(char: str) -> str:
     return unicodedata.name(char, "").split(" ", 1)[0] if char.isalpha() else ""
 
 
-def _has_kana(text: str) -> bool:
-    return any(_SCRIPT_LANGUAGES.get(_script(char)) == "ja" for char in text)
-
-
-def _by_letters(language: str, context: str) -> str:
-    letters = frozenset(context)
+def _by_letters(language: str, letters: frozenset[str]) -> str:
     if language == "ru" and letters & _UKRAINIAN:
         return "uk"
     if language == "ar" and letters & _URDU:
@@ -88,14 +111,9 @@ def _by_letters(language: str, context: str) -> str:
     return language
 
 
-def _is_vietnamese(text: str, context: str) -> bool:
+def _is_vietnamese(text: str, context: Context) -> bool:
     share, is_marked = _vietnamese_share(text)
-    if share < _MIN_SHARE:
-        return False
-    if is_marked:
-        return True
-    context_share, is_marked = _vietnamese_share(context)
-    return is_marked and context_share >= _MIN_SHARE
+    return share >= _MIN_SHARE and (is_marked or context.is_vietnamese)
 
 
 def _vietnamese_share(text: str) -> tuple[float, bool]:
