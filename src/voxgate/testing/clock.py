@@ -1,4 +1,4 @@
-"""For the tests of applications that use the gate: a clock that is given instead of waited for."""
+"""A clock that is given instead of waited for."""
 
 
 class FakeClock:
