@@ -19,12 +19,14 @@ def issuer(store, signer, clock):
 
 
 @pytest.fixture
-def counted(store, monkeypatch):
+def counted(admission, monkeypatch):
     """The store's calls, in order."""
     calls = []
     for name in ("decide", "put_state", "usage"):
-        real = getattr(store, name)
-        monkeypatch.setattr(store, name, lambda *a, _name=name, _real=real: (calls.append(_name), _real(*a))[1])
+        real = getattr(admission.store, name)
+        monkeypatch.setattr(
+            admission.store, name, lambda *a, _name=name, _real=real: (calls.append(_name), _real(*a))[1]
+        )
     return calls
 
 
@@ -59,7 +61,6 @@ class TestOneStoreCall:
     def test_key_makes_one(self, ask, ann, issuer, counted):
         """A key too."""
         key = issuer.new_key("ann").text
-        counted.clear()
         assert ask(key, CredentialKind.API_KEY).is_allowed
         assert counted == ["decide"]
 
@@ -168,23 +169,61 @@ class TestGuessing:
 
 
 class TestTrouble:
-    def test_store_that_does_not_answer_is_a_refusal(self, ask, ann, store, monkeypatch, told):
-        """Closed, with a time to come back; never an exception."""
+    @pytest.fixture
+    def fail(self, admission, monkeypatch):
+        """Take the store away."""
 
-        def fail(_):
+        def gone(_):
             raise StoreUnavailableError("gone")
 
-        monkeypatch.setattr(store, "decide", fail)
-        refusal = ask(ann.access_token).refusal
-        assert (refusal.code, refusal.retry_after_s) == ("STORE_UNAVAILABLE", 1)
+        return lambda: monkeypatch.setattr(admission.store, "decide", gone)
+
+    def test_store_that_does_not_answer_is_a_refusal(self, ask, ann, fail, told):
+        """Closed, with a time to come back; never an exception, and told once."""
+        fail()
+        for _ in range(5):
+            refusal = ask(ann.access_token).refusal
+            assert (refusal.code, refusal.retry_after_s) == ("STORE_UNAVAILABLE", 1)
         assert told == [(events.STORE_UNAVAILABLE, {"reason": "gone"})]
 
-    def test_record_that_cannot_be_kept_is_a_refusal(self, ask, ann, store, directory, monkeypatch, clock):
+    def test_store_that_has_failed_is_asked_by_a_probe_alone(self, ask, ann, admission, monkeypatch, clock):
+        """One request in half a second tries; the others do not wait."""
+        tries = []
+
+        def gone(query):
+            tries.append(query)
+            raise StoreUnavailableError("gone")
+
+        monkeypatch.setattr(admission.store, "decide", gone)
+        for _ in range(20):
+            ask(ann.access_token)
+        assert len(tries) == 2
+        clock.advance(0.5)
+        for _ in range(20):
+            ask(ann.access_token)
+        assert len(tries) == 3
+        clock.advance(-3600)
+        ask(ann.access_token)
+        assert len(tries) == 4
+
+    def test_store_that_answers_again_is_used_at_once(self, ask, ann, fail, admission, monkeypatch, clock, told):
+        """The first probe that succeeds ends the trouble."""
+        fail()
+        for _ in range(3):
+            ask(ann.access_token)
+        assert admission.is_degraded
+        monkeypatch.undo()
+        clock.advance(0.5)
+        assert ask(ann.access_token).is_allowed
+        assert not admission.is_degraded
+        assert told[-1] == (events.STORE_RECOVERED, {})
+
+    def test_record_that_cannot_be_kept_is_a_refusal(self, ask, ann, store, directory, admission, monkeypatch, clock):
         """A store that forgets at once does not make the decision run for ever."""
         directory.add(AccountState("ann"), SessionState(ann.session_id, "ann", clock.now_ms() + 1000))
         with store._file.transaction() as connection:
             connection.execute("DELETE FROM session")
-        monkeypatch.setattr(store, "put_state", lambda _: None)
+        monkeypatch.setattr(admission.store, "put_state", lambda _: None)
         assert code(ask(ann.access_token)) == "STORE_UNAVAILABLE"
 
 

@@ -10,10 +10,11 @@ from flask import Blueprint, Flask, jsonify
 
 from voxgate.gate import Gate as GateOfTheLibrary
 from voxgate.gate.decision import Charge, Reading
-from voxgate.gate.errors import ConfigurationError, FieldFault, Refusal
+from voxgate.gate.errors import ConfigurationError, FieldFault, Refusal, StoreUnavailableError
 from voxgate.gate.flask import Gate, Parts
 from voxgate.gate.flask.headers import limit_headers, problem_body
 from voxgate.gate.limits import Limit, parse_limits
+from voxgate.gate.stores import open_store
 from voxgate.gate.tokens import Signer
 from voxgate.testing import FakeClock
 
@@ -336,7 +337,8 @@ class TestEveryAnswer:
         assert client.get("/me").headers["Cache-Control"] == "no-store"
 
     def test_transport_is_pinned_over_tls_alone(self, client):
-        """HSTS over plain HTTP means nothing."""
+        """HSTS over plain HTTP means nothing; over TLS every answer carries it."""
+        assert "Strict-Transport-Security" in client.get("/me", base_url="https://x").headers
         assert "Strict-Transport-Security" not in client.get("/alive").headers
         assert "max-age=63072000" in client.get("/alive", base_url="https://x").headers["Strict-Transport-Security"]
 
@@ -585,3 +587,117 @@ def test_cost_out_of_bounds_is_refused():
 def test_library_offers_the_gate_by_one_name():
     """``from voxgate.gate import Gate`` is what the page says."""
     assert GateOfTheLibrary is Gate
+
+
+class TestRememberedRefusals:
+    """A refusal that cannot have changed is answered by the door alone."""
+
+    @pytest.fixture
+    def trips(self, app, monkeypatch):
+        store, calls = app.extensions["voxgate"].admission.store, []
+        real = store.decide
+        monkeypatch.setattr(store, "decide", lambda query: (calls.append(query), real(query))[1])
+        return calls
+
+    def exhaust(self, client, ann):
+        for _ in range(2):
+            client.get("/read/1", headers=bearer(ann["access"]))
+        return client.get("/read/1", headers=bearer(ann["access"]))
+
+    def test_limit_costs_one_store_call_a_second(self, client, ann, trips, clock):
+        """Nine hundred refused requests in nine seconds: nine calls."""
+        self.exhaust(client, ann)
+        trips.clear()
+        for _ in range(9):
+            clock.advance(1)
+            for _ in range(100):
+                assert client.get("/read/2", headers=bearer(ann["access"])).status_code == 429
+        assert len(trips) == 9
+
+    def test_answer_is_the_same_but_for_its_id_and_wait(self, client, ann, clock):
+        """Status, body and headers; the wait is true each time."""
+        first = self.exhaust(client, ann)
+        clock.advance(0.6)
+        again = client.get("/read/1", headers=bearer(ann["access"], **{"X-Request-ID": "mine"}))
+        changing = {"X-Request-ID", "Content-Length"}
+        same = [{name: value for name, value in each.headers if name not in changing} for each in (first, again)]
+        assert same[0] == same[1]
+        assert again.get_json() == first.get_json() | {"instance": "urn:request:mine"}
+        assert int(again.headers["Content-Length"]) == len(again.data)
+
+    def test_head_is_remembered_without_a_body(self, client, ann):
+        """As the first answer to HEAD."""
+        self.exhaust(client, ann)
+        assert client.head("/read/1", headers=bearer(ann["access"])).data == b""
+
+    def test_wait_that_shrinks_is_told(self, client, ann, clock, app, monkeypatch):
+        """Header and body together, for a memo that holds longer than a second."""
+        monkeypatch.setattr("voxgate.gate.memo.MAX_AGE_MS", 5000)
+        self.exhaust(client, ann)
+        clock.advance(3)
+        answer = client.get("/read/1", headers=bearer(ann["access"]))
+        assert answer.headers["Retry-After"] == "57"
+        assert answer.get_json()["retry_after"] == 57
+
+    def test_ended_session_and_bad_token_cost_nothing(self, client, ann, trips):
+        """After the first refusal."""
+        client.post("/logout", headers=bearer(ann["access"]))
+        client.get("/me", headers=bearer(ann["access"]))
+        trips.clear()
+        for _ in range(50):
+            assert client.get("/me", headers=bearer(ann["access"])).get_json()["code"] == "TOKEN_REVOKED"
+            assert client.get("/me", headers=bearer("x.y.z")).get_json()["code"] == "INVALID_TOKEN"
+        assert trips == []
+
+    def test_other_credentials_and_routes_are_not_refused_with_it(self, client, ann):
+        """What is remembered is this credential on this route."""
+        self.exhaust(client, ann)
+        assert client.get("/me", headers=bearer(ann["access"])).status_code == 200
+        assert client.get("/alive").status_code == 200
+
+    def test_change_of_tier_or_a_reset_holds_at_once(self, app, client, ann):
+        """In this process from the next request."""
+        assert self.exhaust(client, ann).status_code == 429
+        app.extensions["voxgate"].admission.store.reset("user:ann")
+        assert client.get("/read/1", headers=bearer(ann["access"])).status_code == 200
+
+    def test_change_by_another_process_holds_at_once_on_the_embedded_store(self, app, client, ann, tmp_path, clock):
+        """The file says that another process has changed it."""
+        assert self.exhaust(client, ann).status_code == 429
+        other = open_store(tmp_path / "gate.db", clock=clock)
+        other.reset("user:ann")
+        other.close()
+        assert client.get("/read/1", headers=bearer(ann["access"])).status_code == 200
+
+    def test_addresses_are_remembered_on_open_routes(self, client, trips):
+        """Whatever credentials are shown there."""
+        for _ in range(4):
+            client.post("/login")
+        trips.clear()
+        assert client.post("/login", headers=bearer("anything")).status_code == 429
+        assert client.post("/login", environ_overrides={"REMOTE_ADDR": "192.0.2.9"}).status_code == 200
+        assert len(trips) == 1
+
+
+def test_degraded_decision_is_marked(tmp_path, clock, monkeypatch):
+    """In a header, while the store is out of reach and the policy decides alone."""
+    app = Flask("x", instance_path=str(tmp_path))
+    app.config.update(VOXGATE_ON_TROUBLE={"default": "local"}, VOXGATE_PROCESSES=2)
+    gate = Gate(app, Parts(clock=clock))
+    app.get("/x")(gate.open()(lambda: "x"))
+
+    def gone(_):
+        raise StoreUnavailableError("gone")
+
+    monkeypatch.setattr(app.extensions["voxgate"].admission.store, "decide", gone)
+    answer = app.test_client().get("/x")
+    assert (answer.status_code, answer.headers["X-Gate-Degraded"]) == (200, "1")
+    assert answer.headers["RateLimit-Policy"] == '"default";q=50;w=60'
+
+
+def test_unknown_mode_of_trouble_stops_the_start(tmp_path):
+    """And is named."""
+    app = Flask("x", instance_path=str(tmp_path))
+    app.config.update(VOXGATE_ON_TROUBLE={"default": "maybe"})
+    with pytest.raises(ConfigurationError, match="VOXGATE_ON_TROUBLE"):
+        Gate(app)

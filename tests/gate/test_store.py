@@ -413,6 +413,21 @@ class TestFile:
         monkeypatch.undo()
         assert known.decide(by_session(Charge(TWO))).readings[0].used == 1
 
+    def test_version_tells_of_other_processes_and_of_trouble(self, known, tmp_path, clock):
+        """Own changes do not count; a file that cannot say is another version too."""
+        before = known.version()
+        known.decide(by_session(Charge(TWO)))
+        assert known.version() == before
+        other = SqliteStore(tmp_path / "gate.db", clock=clock)
+        other.reset("user:u1")
+        other.close()
+        after = known.version()
+        assert after != before
+        with known._file.transaction() as connection:
+            pass
+        connection.close()
+        assert known.version() not in {before, after}
+
     def test_lost_connection_is_opened_again(self, known):
         """A connection that cannot even roll back is replaced."""
         with pytest.raises(StoreUnavailableError), known._file.transaction() as connection:

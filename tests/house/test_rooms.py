@@ -38,7 +38,16 @@ class Walk:
 
 
 @pytest.fixture
-def client(tmp_path):
+def trips(monkeypatch):
+    """Every call of the store's decision."""
+    calls = []
+    real = SqliteStore.decide
+    monkeypatch.setattr(SqliteStore, "decide", lambda store, query: calls.append(query) or real(store, query))
+    return calls
+
+
+@pytest.fixture
+def client(tmp_path, trips):
     app = Flask("rooms", instance_path=str(tmp_path))
     gate = Gate(app)
 
@@ -53,15 +62,6 @@ def client(tmp_path):
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     return client
-
-
-@pytest.fixture
-def trips(monkeypatch):
-    """Every call of the store's decision."""
-    calls = []
-    real = SqliteStore.decide
-    monkeypatch.setattr(SqliteStore, "decide", lambda store, query: calls.append(query) or real(store, query))
-    return calls
 
 
 def walk(client, status):
@@ -84,6 +84,17 @@ def test_allowed_request_stays_within_the_budget(client, trips):
     within = zip(figures, (FILES, FUNCTIONS, CROSSINGS), strict=True)
     assert all(figure <= budget for figure, budget in within), (figures, sorted(seen.functions))
     assert len(trips) == 4 * TRIPS
+
+
+def test_remembered_refusal_makes_no_store_call(client, trips):
+    """The second answer to what was refused a moment ago enters neither the decision nor Flask."""
+    for _ in range(100):
+        client.get("/x")
+    trips.clear()
+    seen = walk(client, 429)
+    assert len(trips) <= TRIPS
+    assert not any("admission" in filename for filename in seen.files)
+    assert len(seen.functions) <= 12
 
 
 def test_refusal_by_form_enters_neither_store_nor_view(client, trips):

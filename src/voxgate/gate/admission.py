@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from voxgate.gate import api_keys, events
+from voxgate.gate.breaker import Breaker
 from voxgate.gate.clock import Clock
-from voxgate.gate.decision import Charge, Decision, Query, Reading, State, Unknown
-from voxgate.gate.errors import Refusal, VoxgateError
+from voxgate.gate.decision import Charge, Decision, Query, Reading, State, Trouble, Unknown
+from voxgate.gate.errors import Refusal, StoreUnavailableError, VoxgateError
 from voxgate.gate.events import EventSink
+from voxgate.gate.fallback import Fallback
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.stores.base import Directory, Store
+from voxgate.gate.stores.watched import watch
 from voxgate.gate.tiers import Rule, Tiers
 from voxgate.gate.tokens import Signer
 
@@ -21,8 +24,8 @@ _EVENTS = {
     "INSUFFICIENT_SCOPE": events.AUTHZ_FAIL,
     "PREMIUM_REQUIRED": events.AUTHZ_FAIL,
 }
-# A session and its account: more look-ups than that cannot be needed for one request.
-_MAX_LOOKUPS = 3
+# Once, and again after a lost credential and a lost account were looked up.
+_MAX_ASKED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class GuardedRoute:
 
     rule: Rule
     charges: Mapping[str, tuple[Charge, ...]]
+    on_trouble: Trouble
 
 
 class Admission:
@@ -64,13 +68,15 @@ class Admission:
         directory: Directory | None = None,
         emit: EventSink = events.log_event,
     ) -> None:
-        self.store = store
+        self.store = watch(store)
         self.signer = signer
         self.tiers = tiers
         self._clock = clock
         self._directory = directory
         self._emit = emit
         self._quiet = events.Quiet()
+        self._breaker = Breaker(clock)
+        self._fallback = Fallback(clock=clock, processes=tiers.processes, has_ended=self.store.has_ended)
         # Each turns what was shown into a question for the store, or refuses it without one.
         self._readers = {
             CredentialKind.ACCESS: self._read_access,
@@ -84,7 +90,8 @@ class Admission:
         Raises:
             ConfigurationError: The rule's limits cannot be resolved.
         """
-        return GuardedRoute(rule=rule, charges=self.tiers.charges_of(rule, name=name))
+        charges = self.tiers.charges_of(rule, name=name)
+        return GuardedRoute(rule=rule, charges=charges, on_trouble=self.tiers.on_trouble(rule, name=name))
 
     def decide(self, route: GuardedRoute, credential: Credential | None, *, address: str, endpoint: str) -> Decision:
         """Decide one request; one store call, none when the credential is refused by its form or signature.
@@ -99,7 +106,7 @@ class Admission:
             The decision; a store that does not answer is a refusal too.
         """
         if not route.rule.credentials:
-            decision = self._ask(Query(charges=at_address(route.charges, address)))
+            decision = self._ask(Query(charges=at_address(route.charges, address)), route.on_trouble)
         else:
             decision = self._decide_shown(route, credential, address)
         principal = decision.principal
@@ -116,7 +123,7 @@ class Admission:
         query = self._readers[credential.kind](route, credential.text)
         if isinstance(query, Refusal):
             return Decision(refusal=query)
-        decision = self._ask(query)
+        decision = self._ask(query, route.on_trouble)
         if decision.refusal is not None and decision.refusal.code in _GUESSES:
             return self._charge_guess(decision, address)
         return decision
@@ -132,6 +139,11 @@ class Admission:
             StoreUnavailableError: The store does not answer.
         """
         return self.store.usage(charges)
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether the store has failed and not answered since."""
+        return self._breaker.failures > 0
 
     def _read_access(self, route: GuardedRoute, text: str) -> Query | Refusal:
         claims = self.signer.verify_access(text, now_ms=self._clock.now_ms())
@@ -166,18 +178,30 @@ class Admission:
             tier=route.rule.tier,
         )
 
-    def _ask(self, query: Query) -> Decision:
+    def _ask(self, query: Query, trouble: Trouble = Trouble.CLOSED) -> Decision:
+        if self._breaker.failures and self._breaker.refuses():
+            return self._fallback.decide(query, trouble)
         try:
-            for _ in range(_MAX_LOOKUPS):
-                answer = self.store.decide(query)
-                if isinstance(answer, Decision):
-                    return answer
-                if not self._read_through(answer):
-                    return Decision(refusal=_refuse_unknown(answer))
+            decision = self._ask_store(query)
         except VoxgateError as error:
             # The directory may be what does not answer; for the client it is the same.
-            self._emit(events.STORE_UNAVAILABLE, {"reason": str(error)})
-        return Decision(refusal=Refusal("STORE_UNAVAILABLE", retry_after_s=1))
+            if self._breaker.fail():
+                self._emit(events.STORE_UNAVAILABLE, {"reason": str(error)})
+            return self._fallback.decide(query, trouble)
+        if self._breaker.failures and self._breaker.recover():
+            self._emit(events.STORE_RECOVERED, {})
+        if trouble is not Trouble.CLOSED and decision.principal is not None:
+            self._fallback.note(decision.principal, query.digest)
+        return decision
+
+    def _ask_store(self, query: Query) -> Decision:
+        for _ in range(_MAX_ASKED):
+            answer = self.store.decide(query)
+            if isinstance(answer, Decision):
+                return answer
+            if not self._read_through(answer):
+                return Decision(refusal=_refuse_unknown(answer))
+        raise StoreUnavailableError("the store forgets what it is told")
 
     def _read_through(self, unknown: Unknown) -> bool:
         """Look up in the directory what the store has lost; False when it is nowhere."""

@@ -2,12 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from voxgate.gate.errors import Refusal
 from voxgate.gate.limits import Limit
 from voxgate.gate.principal import CredentialKind, Principal
 
 DEFAULT_TIER = "standard"
+
+
+class Trouble(StrEnum):
+    """What a policy does while the store is out of reach.
+
+    ``closed``: nothing passes; the default, and the only right choice for logging in and for managing keys.
+    ``local``: a credential that this process has seen alive within five seconds passes, within this process' share
+    of its limits. ``open``: so does any access token whose signature and expiry hold and that this process has not
+    ended, and limits do not bind.
+    """
+
+    CLOSED = "closed"
+    LOCAL = "local"
+    OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +156,13 @@ class Decision:
         principal: Who asks, when a credential was proven.
         refusal: Why not; None when the request may pass.
         readings: The limits that bound the request, as they stand now.
+        is_degraded: True when the store was out of reach and the policy let this process decide alone.
     """
 
     principal: Principal | None = None
     refusal: Refusal | None = None
     readings: tuple[Reading, ...] = ()
+    is_degraded: bool = False
 
     @property
     def is_allowed(self) -> bool:

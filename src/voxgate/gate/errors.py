@@ -68,6 +68,7 @@ class Refusal:
         code: Key of the table of problems.
         message: Replaces the row's message when given.
         retry_after_s: Whole seconds after which the same request can pass.
+        wait_ms: The exact time behind ``retry_after_s``, of a limit.
         violated: Names of the policies that refused.
         scopes: The scopes that were needed.
         faults: The fields that were wrong, all at once.
@@ -76,6 +77,7 @@ class Refusal:
     code: str
     message: str | None = None
     retry_after_s: int | None = None
+    wait_ms: int = 0
     violated: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     faults: tuple[FieldFault, ...] = ()

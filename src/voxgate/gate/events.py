@@ -23,6 +23,7 @@ USER_UPDATED = "user_updated"
 
 # The service's own.
 STORE_UNAVAILABLE = "gate_store_unavailable"
+STORE_RECOVERED = "gate_store_recovered"
 TTS_JOB_SUBMITTED = "tts_job_submitted"
 TTS_JOB_FINISHED = "tts_job_finished"
 TTS_JOB_FAILED = "tts_job_failed"

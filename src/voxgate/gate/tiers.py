@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from voxgate.gate.decision import Charge
+from voxgate.gate.decision import Charge, Trouble
 from voxgate.gate.errors import ConfigurationError
 from voxgate.gate.limits import MAX_COST, Limit, parse_limits
 from voxgate.gate.principal import CredentialKind
@@ -50,12 +51,25 @@ class Tiers:
         tiers: For each tier the limit string of everything that has no policy of its own.
         default: The limit string of requests without a credential, and of tiers that are not named.
         policies: For each named policy its limit string.
+        on_trouble: For each policy what it does while the store is out of reach; ``default`` names the routes that
+            have no policy of their own; what is not named is closed.
+        processes: Processes that share every limit; each keeps to its share while the store is out of reach.
 
     Raises:
         ConfigurationError: A text is not a limit string.
     """
 
-    def __init__(self, tiers: Mapping[str, str], *, default: str, policies: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        tiers: Mapping[str, str],
+        *,
+        default: str,
+        policies: Mapping[str, str],
+        on_trouble: Mapping[str, str] = MappingProxyType({}),
+        processes: int = 1,
+    ) -> None:
+        self.processes = processes
+        self._on_trouble = {name: Trouble(mode) for name, mode in on_trouble.items()}
         self._tiers = {name: parse_limits(text, name=name) for name, text in tiers.items()}
         self._default = parse_limits(default, name="default")
         self._policies = {name: parse_limits(text, name=name) for name, text in policies.items()}
@@ -70,6 +84,11 @@ class Tiers:
             setting = "RATELIMIT_" + name.upper().replace("-", "_")
             raise ConfigurationError(setting, f"the policy {name!r} is used by a route and not set")
         return self._policies[name]
+
+    def on_trouble(self, rule: Rule, *, name: str) -> Trouble:
+        """Return what a route does while the store is out of reach."""
+        own = rule.policy or (name if rule.limits is not None else "default")
+        return self._on_trouble.get(own, Trouble.CLOSED)
 
     def charges_of(self, rule: Rule, *, name: str) -> Mapping[str, tuple[Charge, ...]]:
         """Return what a request under the rule spends, for each tier; computed once per route.

@@ -10,8 +10,10 @@ from typing import Any
 
 from flask import Flask
 
+from voxgate.gate.decision import Trouble
 from voxgate.gate.errors import ConfigurationError
 from voxgate.gate.limits import parse_limits
+from voxgate.gate.tiers import Tiers
 from voxgate.gate.tokens import ALGORITHM, Signer, load_or_create_key
 
 DEFAULT_LIMITS = "100 per minute"
@@ -20,7 +22,7 @@ DEFAULT_BAD_CREDENTIALS = "60 per minute"
 ACCESS_EXPIRES_S = 900
 REFRESH_EXPIRES_S = 2_592_000
 
-_OWN = ("VOXGATE_STORE", "VOXGATE_CORS_ORIGINS")
+_OWN = ("VOXGATE_STORE", "VOXGATE_CORS_ORIGINS", "VOXGATE_ON_TROUBLE", "VOXGATE_PROCESSES")
 _JWT = (
     "JWT_SECRET_KEY",
     "JWT_ALGORITHM",
@@ -42,15 +44,37 @@ class GateConfig:
         tiers: For each tier its limit string.
         default: Limit string of requests without a credential and of tiers that are not named.
         policies: For each named policy its limit string.
+        on_trouble: For each policy what it does while the store is out of reach: ``closed``, ``local`` or ``open``;
+            ``default`` names the routes without a policy of their own.
         cors_origins: Origins whose pages may read answers.
+        processes: Processes that share every limit; each keeps to its share while the store is out of reach.
         session_expires_s: Life of a session, and so of its refresh token, in seconds.
     """
 
     tiers: Mapping[str, str] = field(default_factory=lambda: {"standard": DEFAULT_LIMITS, "premium": DEFAULT_PREMIUM})
     default: str = DEFAULT_LIMITS
     policies: Mapping[str, str] = field(default_factory=dict)
+    on_trouble: Mapping[str, str] = field(default_factory=dict)
     cors_origins: frozenset[str] = frozenset()
+    processes: int = 1
     session_expires_s: int = REFRESH_EXPIRES_S
+
+    def open_tiers(self) -> Tiers:
+        """Return the limits read and checked.
+
+        Raises:
+            ConfigurationError: A text is not a limit string, or a mode is not one of the three.
+        """
+        for name, mode in self.on_trouble.items():
+            if mode not in set(Trouble):
+                raise ConfigurationError("VOXGATE_ON_TROUBLE", f"{name}: {mode!r} is not closed, local or open")
+        return Tiers(
+            self.tiers,
+            default=self.default,
+            policies=self.policies,
+            on_trouble=self.on_trouble,
+            processes=self.processes,
+        )
 
 
 def read_config(app: Flask) -> GateConfig:
@@ -70,6 +94,8 @@ def read_config(app: Flask) -> GateConfig:
         default=default,
         policies=_read_policies(settings),
         cors_origins=frozenset(settings.get("VOXGATE_CORS_ORIGINS") or ()),
+        on_trouble=dict(settings.get("VOXGATE_ON_TROUBLE") or {}),
+        processes=int(settings.get("VOXGATE_PROCESSES") or 1),
         session_expires_s=_seconds(settings, "JWT_REFRESH_TOKEN_EXPIRES", REFRESH_EXPIRES_S),
     )
 

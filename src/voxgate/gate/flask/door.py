@@ -1,16 +1,18 @@
 """The door: WSGI middleware that decides a request before Flask routes it, and completes every answer."""
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from voxgate.gate.admission import Admission, GuardedRoute
 from voxgate.gate.decision import Decision
-from voxgate.gate.errors import PROBLEMS, Refusal
+from voxgate.gate.errors import Refusal
 from voxgate.gate.flask import credentials, headers
 from voxgate.gate.flask.cors import Cors
+from voxgate.gate.flask.refusals import BodyFilter, WrittenRefusal, write_refusal
 from voxgate.gate.flask.routes import RouteTable
+from voxgate.gate.memo import Memo
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
@@ -18,9 +20,7 @@ if TYPE_CHECKING:
 
 VISIT = "voxgate.visit"
 REQUEST_ID = "voxgate.request_id"
-
-BodyFilter = Callable[[str, dict[str, Any]], dict[str, Any]]
-"""Takes the path and the body of a refusal of the gate, and gives the body to send."""
+_KEY = "voxgate.memo_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Door:
     Args:
         inner: The application.
         admission: Decides.
+        memo: Remembers refusals.
         table: Finds the rule of a request.
         cors: Writes CORS headers; None where no page of another origin may read answers.
         body_filter: Changes the body of the gate's refusals, for routes that promise a form of their own.
@@ -47,12 +48,14 @@ class Door:
         inner: "WSGIApplication",
         *,
         admission: Admission,
+        memo: Memo[WrittenRefusal],
         table: RouteTable,
         cors: Cors | None = None,
         body_filter: BodyFilter | None = None,
     ) -> None:
         self._inner = inner
         self._admission = admission
+        self._memo = memo
         self._table = table
         self._cors = cors
         self._body_filter = body_filter
@@ -67,6 +70,15 @@ class Door:
         route = self._table.rule_for(method, path)
         if route is None or route.rule.is_exempt:
             return self._inner(environ, self._completed(environ, start_response, None))
+        # A refusal is remembered for what was shown on this route, or for the address where nothing is asked for.
+        # By digest: a dump of this memory is no list of credentials.
+        shown = environ.get("REMOTE_ADDR", "")
+        if route.rule.credentials:
+            shown = f"{environ.get('HTTP_AUTHORIZATION')}\n{environ.get('HTTP_X_API_KEY')}"
+        key = environ[_KEY] = (id(route), hashlib.sha256(shown.encode("utf-8", "surrogatepass")).digest())
+        entry = self._memo.recall(key)
+        if entry is not None:
+            return self._send(environ, start_response, entry.value, age_s=self._memo.age_s(entry))
         decision = self.decide(environ, route)
         if decision.refusal is not None:
             return self.refuse(environ, start_response, decision)
@@ -85,14 +97,23 @@ class Door:
         """Answer a refusal as a problem document."""
         refusal = decision.refusal
         assert refusal is not None  # noqa: S101 -- the caller's promise, for the type checker
-        body = headers.problem_body(refusal, request_id=environ[REQUEST_ID])
-        if self._body_filter is not None:
-            body = self._body_filter(environ.get("PATH_INFO", ""), body)
-        content = headers.write_body(body)
-        own = [*headers.problem_headers(refusal), ("Content-Length", str(len(content)))]
-        status = HTTPStatus(PROBLEMS[refusal.code].status)
-        self._completed(environ, start_response, decision)(f"{status.value} {status.phrase}", own)
-        return () if environ["REQUEST_METHOD"] == "HEAD" else (content,)
+        path = environ.get("PATH_INFO", "")
+        written = write_refusal(refusal, decision.readings, path=path, body_filter=self._body_filter)
+        key = environ.get(_KEY)
+        if key is not None:
+            self._memo.remember(key, refusal, written)
+        return self._send(environ, start_response, written)
+
+    def _send(
+        self, environ: dict[str, Any], start_response: "StartResponse", written: WrittenRefusal, *, age_s: int = 0
+    ) -> Iterable[bytes]:
+        own, body = written.sent(environ[REQUEST_ID], age_s=age_s)
+        if self._cors:
+            own += self._cors.headers(environ)
+        if environ.get("wsgi.url_scheme") == "https":
+            own.append(headers.HSTS)
+        start_response(written.status, own)
+        return () if environ["REQUEST_METHOD"] == "HEAD" else (body,)
 
     def _answer_options(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a preflight; for other OPTIONS Flask names the methods, and a view of its own is decided inside."""
@@ -115,6 +136,8 @@ class Door:
                 added += self._cors.headers(environ)
             if decision is not None:
                 added += [*headers.limit_headers(decision.readings), ("Cache-Control", "no-store")]
+                if decision.is_degraded:
+                    added.append(headers.DEGRADED)
             if environ.get("wsgi.url_scheme") == "https":
                 added.append(headers.HSTS)
             complete = headers.with_defaults(own, [*added, *headers.SECURITY_HEADERS])

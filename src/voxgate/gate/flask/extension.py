@@ -16,13 +16,15 @@ from voxgate.gate.errors import Refusal
 from voxgate.gate.events import EventSink
 from voxgate.gate.flask.config import GateConfig, read_config, read_signer, store_location
 from voxgate.gate.flask.cors import Cors
-from voxgate.gate.flask.door import REQUEST_ID, VISIT, BodyFilter, Door, Visit
+from voxgate.gate.flask.door import REQUEST_ID, VISIT, Door, Visit
+from voxgate.gate.flask.refusals import BodyFilter
 from voxgate.gate.flask.routes import RouteTable, attach_rule
 from voxgate.gate.issuing import Issuer
+from voxgate.gate.memo import Memo
 from voxgate.gate.principal import CredentialKind, Principal
 from voxgate.gate.stores import open_store
 from voxgate.gate.stores.base import Directory, Store
-from voxgate.gate.tiers import BOTH, Rule, Tiers
+from voxgate.gate.tiers import BOTH, Rule
 from voxgate.gate.tokens import Signer
 
 P = ParamSpec("P")
@@ -87,7 +89,7 @@ class Gate:
         admission = Admission(
             store=parts.store or open_store(store_location(app), clock=clock),
             signer=parts.signer or read_signer(app),
-            tiers=Tiers(config.tiers, default=config.default, policies=config.policies),
+            tiers=config.open_tiers(),
             clock=clock,
             directory=parts.directory,
             emit=parts.emit,
@@ -96,6 +98,7 @@ class Gate:
         door = Door(
             app.wsgi_app,
             admission=admission,
+            memo=Memo(clock=clock, version=admission.store.version),
             table=table,
             cors=Cors(config.cors_origins) if config.cors_origins else None,
             body_filter=parts.body_filter,

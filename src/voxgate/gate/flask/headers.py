@@ -27,6 +27,8 @@ SECURITY_HEADERS: tuple[Header, ...] = (
     ("X-Frame-Options", "DENY"),
     ("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
 )
+# Says that the store was out of reach and the policy let one process decide alone.
+DEGRADED: Header = ("X-Gate-Degraded", "1")
 HSTS: Header = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 
 
@@ -89,7 +91,8 @@ def limit_headers(readings: Sequence[Reading]) -> list[Header]:
         readings = sorted(readings, key=lambda each: each.remaining / each.limit.quota)[:_ANNOUNCED]
     policies, states = [], []
     for reading in readings:
-        limit, remaining = reading.limit, reading.remaining
+        limit = reading.limit
+        remaining = max(0, limit.quota - reading.used)  # reading.remaining, without a call on every answer
         measure = _AT_ONCE if limit.kind is LimitKind.AT_ONCE else f";w={limit.window_s}"
         policies.append(f'"{limit.name}";q={limit.quota}{measure}')
         states.append(f'"{limit.name}";r={remaining};t={-(-reading.next_free_ms // 1000)}')

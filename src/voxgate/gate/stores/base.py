@@ -39,6 +39,13 @@ class Store(Protocol):
         """Forget every counter of a partition; returns how many there were."""
         ...
 
+    def version(self) -> object:
+        """Return what differs as soon as another process may have changed something; 0 where that cannot be told.
+
+        Answers from this process alone and as cheaply as can be: refusals that are remembered ask for it.
+        """
+        ...
+
     def ping(self) -> None:
         """Return when the store answers."""
         ...
@@ -75,5 +82,6 @@ def refuse_over_limits(waits: Sequence[tuple[int, Limit]]) -> Refusal:
         "RATE_LIMITED",
         message=f"Too many requests. Limit: {limit}",
         retry_after_s=-(-wait_ms // 1000),
+        wait_ms=wait_ms,
         violated=tuple(limit.name for _, limit in waits),
     )

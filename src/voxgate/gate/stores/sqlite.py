@@ -9,11 +9,13 @@ from pathlib import Path
 from voxgate.gate.clock import Clock, SystemClock
 from voxgate.gate.decision import AccountState, Charge, Decision, Query, Reading, SessionState, State, Unknown
 from voxgate.gate.errors import Refusal
+from voxgate.gate.limits import LimitKind
 from voxgate.gate.principal import CredentialKind, Principal
 from voxgate.gate.stores import sqlite_schema as sql
 from voxgate.gate.stores.base import refuse_over_limits
 from voxgate.gate.stores.counters import Counter, Leases, open_counter
 from voxgate.gate.stores.sqlite_file import SqliteFile
+from voxgate.gate.stores.window import Window
 
 _SWEEP_EVERY = 256
 
@@ -97,6 +99,10 @@ class SqliteStore:
         with self._file.transaction() as connection:
             return connection.execute(sql.RESET_PARTITION, (partition,)).rowcount
 
+    def version(self) -> int:
+        """Return a number that changes with every change that another process has made."""
+        return self._file.version()
+
     def ping(self) -> None:
         """Return when the store answers."""
         with self._file.transaction() as connection:
@@ -158,7 +164,10 @@ class _Turn:
     def counter(self, charge: Charge, partition: str) -> Counter:
         """Return a counter as it stands now."""
         row = self.connection.execute(sql.FIND_WINDOW, (partition, charge.limit.counter)).fetchone()
-        return open_counter(charge.limit, row["entries"] if row else None, now_ms=self.now_ms)
+        packed = row["entries"] if row else None
+        if charge.limit.kind is LimitKind.WINDOW:  # Nearly every counter is one, and every decision asks for it.
+            return Window(packed, now_ms=self.now_ms, window_ms=charge.limit.window_s * 1000)
+        return open_counter(charge.limit, packed, now_ms=self.now_ms)
 
     def sweep(self) -> None:
         """Remove a few rows that nothing can ask for any more."""

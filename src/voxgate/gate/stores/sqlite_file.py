@@ -51,6 +51,15 @@ class SqliteFile:
         finally:
             self._lock.release()
 
+    def version(self) -> int:
+        """Return a number that changes when another connection has changed the file."""
+        with self._lock:
+            try:
+                row = self._connection.execute("PRAGMA data_version").fetchone() if self._connection else (0,)
+            except sqlite3.Error:
+                return -1
+            return int(row[0])
+
     def close(self) -> None:
         """Close the file; the next transaction opens it again."""
         with self._lock:

@@ -1,0 +1,83 @@
+"""The memo: refusals that cannot have changed yet are remembered in this process and cost no store call.
+
+Refusals are monotonic: until ``retry_after`` nothing can pass, an ended session never lives again, a bad signature
+stays bad. A memo never admits anything, so forgetting is always right, and remembering is bounded in time and number.
+"""
+
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from voxgate.gate.clock import Clock
+from voxgate.gate.errors import Refusal
+
+# Changes of tier and limits made by other machines are seen after this time at the latest.
+MAX_AGE_MS = 1000
+CAPACITY = 10_000
+
+_FOR_GOOD = frozenset({"TOKEN_REVOKED", "TOKEN_EXPIRED", "INVALID_TOKEN", "API_KEY_INVALID"})
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    """One remembered refusal.
+
+    Attributes:
+        value: What is to be answered.
+        noted_at_ms: When the decision began.
+        until_ms: When it is to be asked again.
+        version: What the store's version was; another version drops the entry.
+    """
+
+    value: T
+    noted_at_ms: int
+    until_ms: int
+    version: object
+
+
+class Memo(Generic[T]):
+    """Remembers refusals by what was asked.
+
+    Args:
+        clock: Source of time; a clock that is set back drops what was noted after it.
+        version: Returns what differs as soon as a refusal may have been lifted.
+        capacity: Most entries; the oldest goes first.
+    """
+
+    def __init__(self, *, clock: Clock, version: Callable[[], object], capacity: int = CAPACITY) -> None:
+        self._clock = clock
+        self._version = version
+        self._capacity = capacity
+        self._entries: dict[Hashable, Entry[T]] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """Return how many refusals are remembered."""
+        return len(self._entries)
+
+    def recall(self, key: Hashable) -> Entry[T] | None:
+        """Return what is remembered of a key while it holds, or None."""
+        entry = self._entries.get(key)
+        if entry is None or not entry.noted_at_ms <= self._clock.now_ms() < entry.until_ms:
+            return None
+        return entry if entry.version == self._version() else None
+
+    def age_s(self, entry: Entry[T]) -> int:
+        """Return the whole seconds since the refusal was decided."""
+        return (self._clock.now_ms() - entry.noted_at_ms) // 1000
+
+    def remember(self, key: Hashable, refusal: Refusal, value: T) -> None:
+        """Keep a refusal that cannot change for a while; others are passed over."""
+        wait_ms = MAX_AGE_MS if refusal.code in _FOR_GOOD else min(refusal.wait_ms, MAX_AGE_MS)
+        if wait_ms <= 0:
+            return
+        now_ms = self._clock.now_ms()
+        entry = Entry(value, now_ms, now_ms + wait_ms, self._version())
+        with self._lock:
+            self._entries.pop(key, None)
+            if len(self._entries) >= self._capacity:
+                del self._entries[next(iter(self._entries))]
+            self._entries[key] = entry
