@@ -1,6 +1,11 @@
 """The gate: who may, and how often. A library of its own: ``from voxgate.gate import Gate``."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from voxgate.gate.flask.extension import Gate
+
+__all__ = ["Gate"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 -- PEP 562
