@@ -160,7 +160,7 @@ class Settings(BaseModel):
     ] = Field(default=2, ge=1, le=16)
     hash_queue: Annotated[
         int, Setting("VOXGATE_HASH_QUEUE", "Passwords that may wait for hashing before logins are refused.", "logins")
-    ] = Field(default=16, ge=1, le=1024)
+    ] = Field(default=32, ge=1, le=1024)
     jwt_secret_key: Annotated[
         SecretStr | None,
         Setting(

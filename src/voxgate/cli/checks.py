@@ -1,0 +1,228 @@
+"""What the doctor looks at: each check gives findings, each finding its state and the command that mends it."""
+
+import io
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import exc
+from sqlalchemy import text as sql
+
+from voxgate.accounts.database import Database, DatabaseUnavailableError, head_revision
+from voxgate.cli.server import PortTakenError, answers, reserve
+from voxgate.gate.errors import ConfigurationError, VoxgateError
+from voxgate.gate.stores import open_store
+from voxgate.gate.tokens import load_or_create_key
+from voxgate.settings import Settings, load_settings
+from voxgate.settings.keys import MAKE_KEY_COMMAND
+from voxgate.settings.reading import CONFIG_FILE
+
+FULL_BYTES = 50 << 20
+SCARCE_BYTES = 1 << 30
+_OTHERS = 0o077
+
+
+class State(StrEnum):
+    """How a finding stands."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        state: Whether it is right.
+        name: What was looked at.
+        text: What was found.
+        mend: A command or a deed that mends it; empty when there is nothing to mend.
+    """
+
+    state: State
+    name: str
+    text: str
+    mend: str = ""
+
+
+def examine(data: str | None) -> Iterator[Finding]:
+    """Give every finding, one after the other; a check that breaks is a finding too.
+
+    Args:
+        data: The data folder, or None for the one that the settings name.
+    """
+    said: list[str] = []
+    try:
+        settings = load_settings(overrides={} if data is None else {"VOXGATE_DATA": data}, warn=said.append)
+    except ConfigurationError as error:
+        yield Finding(State.FAIL, "settings", str(error), _mend_setting(error))
+        return
+    yield from (Finding(State.WARN, "settings", text, "remove it or correct its name") for text in said)
+    if not said:
+        yield Finding(State.OK, "settings", "every one is known and within its bounds")
+    for name, check in CHECKS.items():
+        try:
+            yield from check(settings)
+        except (VoxgateError, OSError, sqlite3.Error) as error:
+            yield Finding(State.FAIL, name, str(error), "see the text above; 'voxgate init' makes what is missing")
+
+
+def _mend_setting(error: ConfigurationError) -> str:
+    if error.setting == "JWT_SECRET_KEY":
+        return f'export JWT_SECRET_KEY="$({MAKE_KEY_COMMAND})"'
+    return f"correct {error.setting}; docs/reference/settings.md lists every setting"
+
+
+def check_profile(settings: Settings) -> Iterator[Finding]:
+    """Look at who can reach the service under which rules."""
+    where = f"{settings.profile}, listening on {settings.host}"
+    if settings.is_on_loopback:
+        yield Finding(State.OK, "profile", where)
+    elif settings.is_production:
+        mend = "put a proxy with TLS before it and set VOXGATE_HOST=127.0.0.1"
+        yield Finding(State.WARN, "profile", f"{where} without TLS: tokens can be read on the way", mend)
+    else:
+        yield Finding(State.WARN, "profile", f"{where}: open to others", "export VOXGATE_PROFILE=production")
+
+
+def check_folder(settings: Settings) -> Iterator[Finding]:
+    """Look at the data folder and at who can read what lies in it."""
+    folder = settings.data
+    if not folder.exists():
+        yield Finding(State.WARN, "data folder", f"{folder} does not exist yet", f"voxgate init --data {folder}")
+        return
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding(State.FAIL, "data folder", f"{folder} cannot be written", f'chown -R "$(id -un)" {folder}')
+    else:
+        yield Finding(State.OK, "data folder", f"{folder} can be written")
+    for path in (folder, settings.secret_key_path, folder / CONFIG_FILE, settings.security_log_path):
+        yield from _check_privacy(path)
+
+
+def check_key(settings: Settings) -> Iterator[Finding]:
+    """Look at the key that signs tokens; the settings have judged one that they hold."""
+    if settings.jwt_secret_key is not None:
+        yield Finding(State.OK, "signing key", "JWT_SECRET_KEY is set and strong")
+    elif settings.secret_key_path.exists():
+        load_or_create_key(settings.secret_key_path)
+        yield Finding(State.OK, "signing key", f"{settings.secret_key_path} holds 256 bits or more")
+    else:
+        yield Finding(State.OK, "signing key", "will be made at the first start")
+
+
+def check_database(settings: Settings) -> Iterator[Finding]:
+    """Look at whether the accounts' database answers and has today's schema."""
+    if not settings.data.exists():
+        return
+    path = Path(settings.database_url.removeprefix("sqlite:///"))
+    if settings.database_url.startswith("sqlite:///") and not path.exists():
+        yield Finding(State.OK, "database", "will be made at the first start")
+        return
+    database = Database(settings.database_url)
+    try:
+        database.ping()
+        schema = _schema_of(database)
+    finally:
+        database.close()
+    if schema == head_revision():
+        yield Finding(State.OK, "database", f"answers, schema {schema}")
+    else:
+        text = f"answers, with schema {schema or 'none'} where {head_revision()} is needed"
+        yield Finding(State.WARN, "database", text, "voxgate init")
+
+
+def check_store(settings: Settings) -> Iterator[Finding]:
+    """Look at whether the gate's store answers."""
+    if settings.redis_url is None and not settings.gate_database_path.exists():
+        yield Finding(State.OK, "gate store", "will be made at the first request")
+        return
+    store = open_store(settings.redis_url or settings.gate_database_path)
+    try:
+        store.ping()
+    finally:
+        store.close()
+    yield Finding(State.OK, "gate store", "answers")
+
+
+def check_speech(settings: Settings) -> Iterator[Finding]:
+    """Let an engine speak one word."""
+    from voxgate.speech.engines.registry import open_engines  # noqa: PLC0415 -- starts processes; the last of the checks
+    from voxgate.speech.errors import SpeechError  # noqa: PLC0415
+    from voxgate.speech.request import SpeechRequest  # noqa: PLC0415
+    from voxgate.speech.synthesis import Synthesizer  # noqa: PLC0415
+
+    reinstall = "python3 -m pip install --force-reinstall espeakng-loader"
+    try:
+        engines = open_engines(workers=1)
+    except SpeechError as error:
+        yield Finding(State.FAIL, "speech", str(error), reinstall)
+        return
+    synthesizer = Synthesizer(engines, max_audio_s=60, segment_deadline_s=settings.segment_deadline_s)
+    try:
+        made = synthesizer.synthesize(SpeechRequest(text="Hello."), io.BytesIO())
+    except SpeechError as error:
+        yield Finding(State.FAIL, "speech", str(error), reinstall)
+    else:
+        text = f"{len(synthesizer.voices())} voices; one word took {made.duration_s:.1f} s of audio"
+        yield Finding(State.OK, "speech", text)
+    finally:
+        synthesizer.close()
+
+
+def check_disk(settings: Settings) -> Iterator[Finding]:
+    """Look at the space that is left for databases and audio."""
+    folder = next(path for path in (settings.data, *settings.data.parents) if path.exists())
+    free_bytes = shutil.disk_usage(folder).free
+    text = f"{free_bytes / (1 << 30):.1f} GiB are free"
+    mend = f"free some space, or move the data: VOXGATE_DATA (now {settings.data})"
+    if free_bytes < FULL_BYTES:
+        yield Finding(State.FAIL, "disk", text, mend)
+    elif free_bytes < SCARCE_BYTES:
+        yield Finding(State.WARN, "disk", text, mend)
+    else:
+        yield Finding(State.OK, "disk", text)
+
+
+def check_port(settings: Settings) -> Iterator[Finding]:
+    """Look at whether the port is free, or voxgate's already."""
+    try:
+        reserve(settings.host, settings.port).close()
+    except PortTakenError as error:
+        if answers(settings.host, settings.port):
+            yield Finding(State.OK, "port", f"{settings.port} is in use, and a service answers /healthz there")
+        else:
+            yield Finding(State.FAIL, "port", str(error), "voxgate serve --port 0")
+    else:
+        yield Finding(State.OK, "port", f"{settings.port} is free")
+
+
+def _schema_of(database: Database) -> str | None:
+    try:
+        with database.reading() as session:
+            return str(session.execute(sql("SELECT version_num FROM alembic_version")).scalar())
+    except (exc.ProgrammingError, DatabaseUnavailableError):
+        return None  # it answers, so it is the table that is missing
+
+
+def _check_privacy(path: Path) -> Iterator[Finding]:
+    if path.exists() and path.stat().st_mode & _OTHERS:
+        mode = "700" if path.is_dir() else "600"
+        yield Finding(State.WARN, "privacy", f"others of this machine can reach {path}", f"chmod {mode} {path}")
+
+
+CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
+    "profile": check_profile,
+    "data folder": check_folder,
+    "signing key": check_key,
+    "database": check_database,
+    "gate store": check_store,
+    "disk": check_disk,
+    "port": check_port,
+    "speech": check_speech,
+}

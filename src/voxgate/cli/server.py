@@ -1,0 +1,230 @@
+"""The server around the application: one port held for all workers, one line when it answers, a graceful stop."""
+
+import importlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from multiprocessing.util import Finalize
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from voxgate.gate.errors import VoxgateError
+from voxgate.logs import configure_logs
+from voxgate.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from granian.server.common import AbstractServer
+
+APPLICATION_ROOM = "voxgate.web.app"
+SERVICES = "voxgate.services"
+APPLICATION = "voxgate.cli.server:make_application"
+BLOCKING_THREADS = 4  # measured: with 8 a worker's slowest answers take half a second
+STOP_TIMEOUT_S = 10
+_POLL_S = 0.02
+_SERVER_LOG = {
+    "formatters": {"lines": {"()": "voxgate.logs.JsonLines"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "stream": "ext://sys.stderr"}},
+    "loggers": {"_granian": {"handlers": ["stderr"], "propagate": False}},
+}
+_NEXT = """\
+Next, make an account (the answer holds its API key):
+  curl -X POST {url}/api/v1/auth/register -H 'Content-Type: application/json' \\
+    -d '{{"username": "ann", "email": "ann@example.org", "password": "four plain words here"}}'\
+"""
+
+
+class Server:
+    """Serves the application of some settings in worker processes."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the settings; nothing is opened yet."""
+        self._settings = settings
+        self._is_unused = not settings.gate_database_path.exists()  # made by the first guarded request
+        self._is_ending = threading.Event()
+        self._has_answered = threading.Event()
+        self._url = ""
+
+    def run(self) -> int:
+        """Serve until a signal ends it; returns the exit status.
+
+        Raises:
+            ConfigurationError: A setting cannot be used.
+            PortTakenError: Another program listens on the port.
+        """
+        self._settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with reserve(self._settings.host, self._settings.port) as held:
+            port = int(held.getsockname()[1])
+            self._url = f"http://{_in_url(self._settings.host)}:{port}"
+            os.environ |= _environment(self._settings, port)
+            _lifeline.ends = os.pipe()
+            # Imported once, before the workers are forked: they start faster and share the memory.
+            importlib.import_module(APPLICATION_ROOM)
+            granian = _make_granian(self._settings, port)
+            threading.Thread(target=self._announce, args=(granian, port), daemon=True).start()
+            try:
+                granian.serve()
+            finally:
+                self._is_ending.set()
+        return 0 if self._has_answered.is_set() else 1
+
+    def _announce(self, granian: "AbstractServer[Any]", port: int) -> None:
+        """Say where the service is, once it really answers."""
+        # Workers are forked from this process: until they are, this thread only sleeps and holds no lock.
+        while len(granian.wrks) < self._settings.workers or not answers(self._settings.host, port):
+            if self._is_ending.wait(_POLL_S):
+                return
+        self._has_answered.set()
+        click.echo(f"voxgate: listening on {self._url}")
+        click.echo(f"voxgate: data in {self._settings.data}")
+        if self._is_unused:
+            click.echo(_NEXT.format(url=self._url))
+        if not self._settings.is_production:
+            click.echo(f"voxgate: documentation at {self._url}/docs")
+        sys.stdout.flush()
+
+
+class Lifeline:
+    """A pipe whose writing end only the parent keeps: its end tells a worker that the parent was killed."""
+
+    def __init__(self) -> None:
+        """Make nothing yet."""
+        self.ends: tuple[int, int] | None = None
+
+    def hold(self) -> None:
+        """Stop this worker as soon as its parent is gone, so that no orphan goes on listening."""
+        if self.ends is not None:  # None where workers are not forked
+            reading, writing = self.ends
+            os.close(writing)
+            threading.Thread(target=_stop_at_end, args=(reading,), daemon=True).start()
+
+
+def _stop_at_end(reading: int) -> None:
+    os.read(reading, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+_lifeline = Lifeline()
+
+
+class PortTakenError(VoxgateError):
+    """Another program listens on the port."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Name the address that is taken."""
+        super().__init__(f"port {port} on {host} is taken by another program; choose one with --port (0: a free one)")
+        self.host = host
+        self.port = port
+
+
+def reserve(host: str, port: int) -> socket.socket:
+    """Return a socket that holds a port without listening, so that workers can share it and nobody else takes it.
+
+    Args:
+        host: Address to listen on.
+        port: The port; 0 takes a free one.
+
+    Raises:
+        PortTakenError: Another program listens there.
+        OSError: The address is not one of this machine.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    if port:
+        # Sharing a port is how the workers get theirs; without this question two services would share one silently.
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+                probe.listen()
+            except PermissionError:
+                raise
+            except OSError as error:
+                raise PortTakenError(host, port) from error
+    held = socket.socket(family, kind, protocol)
+    # A chosen port may have connections that are still fading; a free one has none, and is held more firmly without.
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(port != 0))
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        held.bind(address)
+    except OSError:
+        held.close()
+        raise
+    return held
+
+
+def answers(host: str, port: int) -> bool:
+    """Say whether the service on a port answers that it is alive."""
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- nothing is bound here
+    try:
+        with socket.create_connection((target, port), timeout=1.0) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            return b" 200 " in connection.recv(100)
+    except OSError:
+        return False
+
+
+def make_application() -> "Flask":
+    """Make the application of one worker; a worker that cannot start says why in one line and ends the server.
+
+    Raises:
+        SystemExit: A setting cannot be used, or a part cannot be opened.
+    """
+    # A forked worker inherits the parent's handlers, which would swallow a stop that comes while it starts.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    _lifeline.hold()
+    # The parent has given the warnings already.
+    logging.getLogger("voxgate.settings").setLevel(logging.ERROR)
+    try:
+        settings = load_settings()
+        configure_logs(settings.log_level, security_log=settings.security_log_path)
+        from voxgate.web.app import create_served_app  # noqa: PLC0415 -- only a server needs it
+
+        app = create_served_app()
+    except (VoxgateError, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        os.kill(os.getppid(), signal.SIGTERM)  # before the exit, which would be taken for a crash and tried again
+        raise SystemExit(1) from error
+    # A forked worker does not run what is registered with atexit.
+    Finalize(app, app.extensions[SERVICES].close, exitpriority=1)
+    return app
+
+
+def _make_granian(settings: Settings, port: int) -> "AbstractServer[Any]":
+    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415 -- only a server needs it
+    from granian.log import LogLevels  # noqa: PLC0415
+    from granian.server import Server as Granian  # noqa: PLC0415
+
+    return Granian(
+        APPLICATION,
+        address=settings.host,
+        port=port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        http=HTTPModes.http1,
+        workers=settings.workers,
+        blocking_threads=BLOCKING_THREADS,
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_TIMEOUT_S,
+        log_level=LogLevels.warning,
+        log_dictconfig=_SERVER_LOG,
+    )
+
+
+def _environment(settings: Settings, port: int) -> dict[str, str]:
+    """Return what workers must know beyond the environment that they inherit."""
+    return {
+        "VOXGATE_DATA": str(settings.data),
+        "VOXGATE_HOST": settings.host,
+        "VOXGATE_PORT": str(port),
+        "VOXGATE_WORKERS": str(settings.workers),
+    }
+
+
+def _in_url(host: str) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- nothing is bound here
+    return f"[{shown}]" if ":" in shown else shown

@@ -1,0 +1,98 @@
+"""The commands about accounts."""
+
+from datetime import UTC, datetime
+
+import click
+
+from voxgate.cli.frame import data_option, get_account, granted, opened, password_option, read_password
+from voxgate.gate import events
+
+
+@click.group()
+def users() -> None:
+    """List, add and change accounts. USER is a user name, an e-mail address or an id."""
+
+
+@users.command("add")
+@click.argument("username")
+@click.argument("email")
+@click.option("--tier", default="standard", show_default=True, help="standard or premium.")
+@password_option
+@data_option
+def add(*, username: str, email: str, tier: str, password_stdin: bool, data: str | None) -> None:
+    """Make an account and print its first API key, which is shown only once."""
+    password = read_password(from_stdin=password_stdin)
+    with opened(data) as services:
+        made = granted(services.accounts.register(username=username, email=email, password=password))
+        services.events(events.USER_CREATED, {"user_id": made.account.subject, "by": "cli"})
+        if tier != made.account.tier:
+            granted(services.accounts.set_tier(made.account.subject, tier))
+    for warning in made.warnings:
+        click.echo(f"voxgate: warning: {warning}", err=True)
+    click.echo(f"user id: {made.account.subject}")
+    click.echo(f"api key: {made.api_key}")
+
+
+@users.command("list")
+@data_option
+def list_users(data: str | None) -> None:
+    """Show every account, oldest first."""
+    with opened(data) as services:
+        accounts = services.accounts.list()
+    for account in accounts:
+        made = datetime.fromtimestamp(account.created_at_ms / 1000, UTC)
+        state = "active" if account.is_active else "disabled"
+        click.echo(
+            f"{account.subject}  {made:%Y-%m-%d}  {account.tier:<8}  {state:<8}  {account.username}  {account.email}"
+        )
+    if not accounts:
+        click.echo("There is no account yet; make one with: voxgate users add NAME EMAIL", err=True)
+
+
+@users.command("disable")
+@click.argument("user")
+@data_option
+def disable(user: str, data: str | None) -> None:
+    """Disable an account: its sessions and keys are refused from the next request."""
+    _set_active(user, data, is_active=False)
+
+
+@users.command("enable")
+@click.argument("user")
+@data_option
+def enable(user: str, data: str | None) -> None:
+    """Enable an account again."""
+    _set_active(user, data, is_active=True)
+
+
+@users.command("tier")
+@click.argument("user")
+@click.argument("tier")
+@data_option
+def set_tier(user: str, tier: str, data: str | None) -> None:
+    """Move an account to a tier (standard or premium); its limits hold from the next request."""
+    with opened(data) as services:
+        account = granted(services.accounts.set_tier(get_account(services, user).subject, tier))
+        services.events(events.USER_UPDATED, {"user_id": account.subject, "tier": account.tier, "by": "cli"})
+    click.echo(f"{account.username} is {account.tier}")
+
+
+@users.command("passwd")
+@click.argument("user")
+@password_option
+@data_option
+def set_password(*, user: str, password_stdin: bool, data: str | None) -> None:
+    """Give an account a new password; its sessions end, its API keys stay."""
+    with opened(data) as services:
+        account = get_account(services, user)
+        password = read_password(from_stdin=password_stdin)
+        granted(services.accounts.set_password(account.subject, password))
+        services.events(events.AUTHN_PASSWORD_CHANGE, {"user_id": account.subject, "by": "cli"})
+    click.echo(f"{account.username} has a new password; every session of the account has ended")
+
+
+def _set_active(user: str, data: str | None, *, is_active: bool) -> None:
+    with opened(data) as services:
+        account = granted(services.accounts.set_active(get_account(services, user).subject, is_active))
+        services.events(events.USER_UPDATED, {"user_id": account.subject, "is_active": is_active, "by": "cli"})
+    click.echo(f"{account.username} is {'active' if is_active else 'disabled'}")

@@ -1,0 +1,181 @@
+"""What the doctor finds, and the command that it prescribes."""
+
+import shutil
+import socket
+import sqlite3
+from types import SimpleNamespace
+
+import pytest
+
+from voxgate.cli import checks
+from voxgate.cli.checks import CHECKS, State, check_disk, check_port, check_profile, examine
+from voxgate.settings import Settings
+from voxgate.speech.errors import EngineError
+
+
+@pytest.fixture
+def found(data, monkeypatch):
+    """Examine the data folder without speaking; returns the findings by name, the gravest of each."""
+    free_port(monkeypatch)
+    monkeypatch.delitem(CHECKS, "speech")
+    rank = [State.OK, State.WARN, State.FAIL]
+
+    def look():
+        return {
+            finding.name: finding for finding in sorted(examine(str(data)), key=lambda each: rank.index(each.state))
+        }
+
+    return look
+
+
+def free_port(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        monkeypatch.setenv("VOXGATE_PORT", str(free.getsockname()[1]))
+
+
+class TestCommand:
+    def test_a_healthy_house_is_all_ok_and_status_0(self, run, monkeypatch):
+        """Every check runs, speech too."""
+        free_port(monkeypatch)
+        run("init")
+        result = run("doctor")
+        assert result.exit_code == 0, result.output
+        assert len(result.stdout.splitlines()) >= len(CHECKS)
+        assert all(line.startswith("ok    ") for line in result.stdout.splitlines())
+        assert "voices" in result.stdout
+
+    def test_a_failure_is_status_1_and_names_the_command_that_mends_it(self, run, monkeypatch):
+        """A script can act on it."""
+        monkeypatch.setenv("JWT_SECRET_KEY", "super-secret-key")
+        result = run("doctor")
+        assert result.exit_code == 1
+        assert result.stdout.startswith("FAIL  settings: JWT_SECRET_KEY")
+        assert "mend it: export JWT_SECRET_KEY=" in result.stdout
+
+    def test_it_changes_nothing(self, found, data):
+        """Not even the data folder is made."""
+        found()
+        assert not data.exists()
+
+
+class TestFindings:
+    def test_a_new_machine_is_told_how_to_begin(self, found):
+        """No failure: nothing is broken yet."""
+        findings = found()
+        assert findings["data folder"].state is State.WARN
+        assert findings["data folder"].mend.startswith("voxgate init")
+        assert State.FAIL not in {finding.state for finding in findings.values()}
+
+    def test_an_unknown_setting_fails_with_the_right_name(self, found, monkeypatch):
+        """The rest cannot be judged then."""
+        monkeypatch.setenv("VOXGATE_PROT", "1")
+        (finding,) = found().values()
+        assert finding.state is State.FAIL
+        assert "VOXGATE_PORT" in finding.text
+
+    def test_an_ignored_setting_is_a_warning(self, found, monkeypatch):
+        """It does not do what its owner believes."""
+        monkeypatch.setenv("RATELIMIT_LOGINS", "1 per day")
+        assert found()["settings"].state is State.WARN
+
+    @pytest.mark.parametrize(
+        ("host", "profile", "state"),
+        [
+            ("127.0.0.1", "development", State.OK),
+            ("192.0.2.7", "development", State.WARN),
+            ("127.0.0.1", "production", State.OK),
+            ("192.0.2.7", "production", State.WARN),
+        ],
+    )
+    def test_a_house_that_others_reach_is_judged_by_its_profile(self, data, host, profile, state):
+        """Plain HTTP and easy rules belong on loopback."""
+        (finding,) = check_profile(Settings(data=data, host=host, profile=profile))
+        assert finding.state is state
+        assert bool(finding.mend) is (state is State.WARN)
+
+    @pytest.mark.parametrize(("name", "mode"), [("", "700"), ("secret.key", "600"), ("voxgate.toml", "600")])
+    def test_what_others_can_read_is_a_warning(self, run, found, data, name, mode):
+        """With the command that closes it."""
+        run("init")
+        (data / name).chmod(0o755)
+        finding = found()["privacy"]
+        assert finding.state is State.WARN
+        assert finding.mend == f"chmod {mode} {data / name if name else data}"
+
+    def test_a_folder_that_cannot_be_written_fails(self, found, data, monkeypatch):
+        """With the command that gives it back."""
+        data.mkdir(mode=0o700)
+        monkeypatch.setattr(checks.os, "access", lambda *_: False)
+        assert found()["data folder"].state is State.FAIL
+
+    def test_a_damaged_key_file_fails(self, found, data):
+        """It would sign nothing."""
+        data.mkdir(mode=0o700)
+        (data / "secret.key").write_text("short")
+        assert found()["signing key"].state is State.FAIL
+
+    def test_a_strong_key_of_the_environment_is_ok(self, found, monkeypatch):
+        """Then no file is needed."""
+        monkeypatch.setenv("JWT_SECRET_KEY", "kN3xTq81-Zr0vB7m_PfW5yHdUoLc2SaEgJi9RtQ4wXb")
+        assert "JWT_SECRET_KEY is set" in found()["signing key"].text
+
+    def test_a_database_without_a_schema_is_a_warning(self, found, data):
+        """The next start, or init, brings it."""
+        data.mkdir(mode=0o700)
+        sqlite3.connect(data / "voxgate.db").close()
+        finding = found()["database"]
+        assert (finding.state, finding.mend) == (State.WARN, "voxgate init")
+
+    def test_a_database_that_is_none_fails(self, found, data):
+        """The system's own words."""
+        data.mkdir(mode=0o700)
+        (data / "voxgate.db").write_bytes(b"not a database at all" * 100)
+        assert found()["database"].state is State.FAIL
+
+    def test_a_store_that_is_none_fails(self, found, data):
+        """The gate could decide nothing."""
+        data.mkdir(mode=0o700)
+        (data / "gate.db").write_bytes(b"not a database at all" * 100)
+        assert found()["gate store"].state is State.FAIL
+
+    def test_a_store_that_answers_is_ok(self, run, found):
+        """After the first request there is one."""
+        run("init")
+        run("limits", "reset", "192.0.2.7")
+        assert found()["gate store"].text == "answers"
+
+    @pytest.mark.parametrize(("free", "state"), [(10 << 20, State.FAIL), (500 << 20, State.WARN), (5 << 30, State.OK)])
+    def test_little_space_is_told_before_it_is_none(self, data, monkeypatch, free, state):
+        """Databases need some too."""
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+        (finding,) = check_disk(Settings(data=data))
+        assert finding.state is state
+
+    def test_a_port_of_another_program_fails(self, data):
+        """And the way around it is named."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            (finding,) = check_port(Settings(data=data, port=taken.getsockname()[1]))
+        assert (finding.state, finding.mend) == (State.FAIL, "voxgate serve --port 0")
+
+    def test_a_port_where_the_service_answers_is_ok(self, data, monkeypatch):
+        """It may be running already."""
+        monkeypatch.setattr(checks, "answers", lambda *_: True)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            (finding,) = check_port(Settings(data=data, port=taken.getsockname()[1]))
+        assert finding.state is State.OK
+
+    @pytest.mark.parametrize("where", ["open_engines", "synthesize"])
+    def test_an_engine_that_does_not_speak_fails(self, data, monkeypatch, where):
+        """With the command that brings it back."""
+        target = {
+            "open_engines": "voxgate.speech.engines.registry.open_engines",
+            "synthesize": "voxgate.speech.synthesis.Synthesizer.synthesize",
+        }[where]
+
+        def refuse(*_, **__):
+            raise EngineError("engine_unavailable", "no library")
+
+        monkeypatch.setattr(target, refuse)
+        (finding,) = checks.check_speech(Settings(data=data))
+        assert finding.state is State.FAIL
+        assert "pip install" in finding.mend

@@ -1,0 +1,77 @@
+"""Speaking into a file without a server."""
+
+import pytest
+import soundfile
+
+
+def test_a_text_becomes_a_file_that_an_independent_reader_opens(run, tmp_path):
+    """A second of speech for two words, no silence."""
+    result = run("say", "Good morning.", "-o", tmp_path / "a.wav")
+    assert result.exit_code == 0, result.output
+    samples, rate_hz = soundfile.read(tmp_path / "a.wav")
+    assert 0.4 < len(samples) / rate_hz < 3
+    assert abs(samples).max() > 0.05
+
+
+def test_the_name_of_the_file_chooses_the_format(run, tmp_path):
+    """And --format wins over it."""
+    run("say", "Good morning.", "-o", tmp_path / "a.mp3")
+    run("say", "Good morning.", "-o", tmp_path / "b.sound", "--format", "mp3")
+    assert soundfile.info(tmp_path / "a.mp3").format == soundfile.info(tmp_path / "b.sound").format == "MP3"
+
+
+def test_speed_shortens_the_audio(run, tmp_path):
+    """Twice the speed, half the time."""
+    run("say", "Good morning to all of you.", "-o", tmp_path / "a.wav")
+    run("say", "Good morning to all of you.", "-o", tmp_path / "b.wav", "--speed", "2", "--pitch", "2")
+    ratio = soundfile.info(tmp_path / "b.wav").duration / soundfile.info(tmp_path / "a.wav").duration
+    assert ratio == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_long_text_from_standard_input_is_spoken_with_progress(run, tmp_path):
+    """Longer than the API takes: nobody else waits for this machine."""
+    result = run("say", "-", "-o", tmp_path / "a.wav", "--speed", "2", stdin="One more short sentence here. " * 180)
+    assert result.exit_code == 0, result.output
+    assert soundfile.info(tmp_path / "a.wav").duration > 60
+    assert "Speaking" in result.stderr
+    assert result.stdout == ""
+
+
+def test_an_existing_file_is_replaced_as_a_whole(run, tmp_path):
+    """Nothing half made is left, and nothing else in the folder."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a.wav").write_text("old")
+    run("say", "Good morning.", "-o", tmp_path / "out/a.wav")
+    assert soundfile.info(tmp_path / "out/a.wav").duration > 0.4
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.wav"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["", "-o", "a.wav"], "Text cannot be empty"),
+        (["hello", "-o", "a.exe"], "one of mp3, wav"),
+        (["hello", "-o", "a.wav", "--voice", "Nobody"], "Nobody"),
+        (["hello", "-o", "a.wav", "--speed", "9"], "Speed must be between"),
+        (["hello", "-o", "a.wav", "--pitch", "nan"], "Pitch must be between"),
+        (["hello", "-o", "no/a.wav"], "there is no folder no"),
+    ],
+)
+def test_what_cannot_be_spoken_is_refused_in_one_line(run, tmp_path, monkeypatch, arguments, said):
+    """And no file appears."""
+    monkeypatch.chdir(tmp_path)
+    result = run("say", *arguments)
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_engine_is_one_line_and_leaves_nothing(run, tmp_path, monkeypatch):
+    """More audio than the settings allow."""
+    monkeypatch.setenv("VOXGATE_MAX_AUDIO_S", "1")
+    result = run(
+        "say", "a rather long sentence that takes longer than one second to be spoken", "-o", tmp_path / "a.wav"
+    )
+    assert result.exit_code == 1
+    assert "Error:" in result.stderr
+    assert list(tmp_path.iterdir()) == []
