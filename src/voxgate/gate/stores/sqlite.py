@@ -18,6 +18,7 @@ from voxgate.gate.stores.sqlite_file import SqliteFile
 from voxgate.gate.stores.window import Window
 
 _SWEEP_EVERY = 256
+_SWEPT_ROWS = 512
 
 
 class SqliteStore:
@@ -33,6 +34,7 @@ class SqliteStore:
         self._file = SqliteFile(path, budget_s=budget_s)
         self._clock = clock or SystemClock()
         self._until_sweep = _SWEEP_EVERY
+        self._swept_to = 0
 
     def decide(self, query: Query) -> Decision | Unknown:
         """Decide one request: credential, account, tier and every limit, all or nothing, in one transaction."""
@@ -116,7 +118,7 @@ class SqliteStore:
         self._until_sweep -= 1
         if self._until_sweep <= 0:
             self._until_sweep = _SWEEP_EVERY
-            turn.sweep()
+            self._swept_to = turn.sweep(self._swept_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +171,13 @@ class _Turn:
             return Window(packed, now_ms=self.now_ms, window_ms=charge.limit.window_s * 1000)
         return open_counter(charge.limit, packed, now_ms=self.now_ms)
 
-    def sweep(self) -> None:
-        """Remove a few rows that nothing can ask for any more."""
-        self.connection.execute(sql.SWEEP_WINDOWS, (self.now_ms,))
+    def sweep(self, begin: int) -> int:
+        """Remove what nothing can ask for any more from the next few rows; return where to go on."""
+        end = begin + _SWEPT_ROWS
+        self.connection.execute(sql.SWEEP_WINDOWS, (begin, end, self.now_ms))
         self.connection.execute(sql.SWEEP_SESSIONS, (self.now_ms,))
+        (last,) = self.connection.execute(sql.LAST_WINDOW).fetchone()
+        return end if last is not None and end < last else 0
 
 
 def _refuse_session(row: sqlite3.Row, query: Query, now_ms: int) -> Refusal | None:

@@ -24,7 +24,6 @@ CREATE TABLE IF NOT EXISTS window (
     partition TEXT NOT NULL, counter TEXT NOT NULL, entries BLOB NOT NULL, expires_at_ms INTEGER NOT NULL,
     PRIMARY KEY (partition, counter)
 );
-CREATE INDEX IF NOT EXISTS window_expiry ON window (expires_at_ms);
 """
 
 FIND_SESSION = """
@@ -68,11 +67,10 @@ ON CONFLICT (key_id) DO UPDATE SET is_ended = 1
 """
 
 RESET_PARTITION = "DELETE FROM window WHERE partition = ?"
-# A few rows at a time: sweeping rides on ordinary decisions and must stay unnoticed.
-SWEEP_WINDOWS = (
-    "DELETE FROM window WHERE rowid IN"
-    " (SELECT rowid FROM window WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT 64)"
-)
+# A few rows at a time: sweeping rides on ordinary decisions and must stay unnoticed. Windows are walked by row and not
+# by an index of their expiry, because every decision would have to write that index too.
+SWEEP_WINDOWS = "DELETE FROM window WHERE rowid > ? AND rowid <= ? AND expires_at_ms <= ?"
+LAST_WINDOW = "SELECT max(rowid) FROM window"
 SWEEP_SESSIONS = (
     "DELETE FROM session WHERE session_id IN"
     " (SELECT session_id FROM session WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT 64)"
