@@ -15,6 +15,7 @@ import pytest
 from tests.speech.measure import assert_is_speech, read, voiced_share
 
 from voxgate.speech.engines.espeak_program import EspeakProgram, EspeakUtterance
+from voxgate.speech.engines.espeak_workplace import Workplace
 from voxgate.speech.engines.registry import open_engines
 from voxgate.speech.errors import EngineError, SynthesisFailedError
 from voxgate.speech.request import SpeechRequest
@@ -192,6 +193,7 @@ def test_worker_is_shut_in(opened: Synthesizer, monkeypatch):
 
 ORPHANS = """
 import io, sys
+from voxgate.speech.engines.espeak_workplace import Workplace
 from voxgate.speech.engines.registry import open_engines
 from voxgate.speech.request import SpeechRequest
 from voxgate.speech.synthesis import Synthesizer
@@ -233,6 +235,23 @@ def test_closing_ends_every_process_and_removes_the_folder(tmp_path, monkeypatch
         os.kill(pid, 0)
     with pytest.raises(SynthesisFailedError, match="engine_unavailable"):
         speak(synthesizer, GOOD)
+
+
+def test_folder_of_a_killed_service_is_removed_by_the_next(tmp_path, monkeypatch):
+    """An old folder that nobody has locked goes; one in use, a young one, and what only looks like one stay."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    in_use = Workplace()
+    left, young, open_to_all = (tmp_path / f"voxgate-espeak-{name}" for name in ("left", "young", "open"))
+    for folder in (left, young, open_to_all):
+        folder.mkdir(mode=0o755 if folder is open_to_all else 0o700)
+    for folder in (left, open_to_all, in_use.path):
+        os.utime(folder, (0, 0))
+    (tmp_path / "voxgate-espeak-link").symlink_to(young)
+    second = Workplace()
+    names = {folder.name for folder in tmp_path.iterdir()}
+    second.remove()
+    in_use.remove()
+    assert names == {in_use.path.name, second.path.name, young.name, open_to_all.name, "voxgate-espeak-link"}
 
 
 def test_no_room_for_the_folder_is_told(tmp_path, monkeypatch):

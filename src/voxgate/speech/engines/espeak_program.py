@@ -1,16 +1,11 @@
 """The worker program as the engines see it: two questions, answered by a pool of its processes."""
 
-import fcntl
-import os
 import sys
-import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-import espeakng_loader
-
-from voxgate.speech.engines.espeak_data import link_data
+from voxgate.speech.engines.espeak_workplace import Workplace
 from voxgate.speech.engines.pool import WorkerPool
 from voxgate.speech.engines.worker_process import Exchange, WorkerProcess
 from voxgate.speech.errors import EngineError
@@ -43,28 +38,12 @@ class EspeakUtterance:
     speed_ratio: float
 
 
-class _Workplace:
-    """The temporary folder that the workers work in; nothing in it outlives them."""
-
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="voxgate-espeak-", ignore_cleanup_errors=True)
-        self.path = Path(self._folder.name)
-        link_data(Path(espeakng_loader.get_data_path()), self.path)
-        # systemd-tmpfiles removes old files below /tmp, but nothing in a folder that someone has locked.
-        self._lock = os.open(self.path, os.O_RDONLY)
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
-
-    def remove(self) -> None:
-        os.close(self._lock)
-        self._folder.cleanup()
-
-
 class EspeakProgram:
     """The worker processes and the folder in which they work; both are made at first use."""
 
     def __init__(self, *, workers: int) -> None:
         self._lock = threading.Lock()
-        self._workplace: _Workplace | None = None
+        self._workplace: Workplace | None = None
         self.pool = WorkerPool(self._start, size=workers)
 
     def speak(self, utterance: EspeakUtterance, *, max_audio_s: float, deadline_s: float) -> bytes:
@@ -117,7 +96,7 @@ class EspeakProgram:
         try:
             with self._lock:
                 if self._workplace is None:
-                    self._workplace = _Workplace()
+                    self._workplace = Workplace()
                 folder = self._workplace.path
             # Isolated mode: neither the environment nor the working folder adds code to the program.
             return WorkerProcess((sys.executable, "-I", str(_WORKER)), folder)
