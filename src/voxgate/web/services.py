@@ -126,17 +126,8 @@ def open_services(
     database.migrate()
     store = open_store(settings.redis_url or settings.gate_database_path, clock=clock)
     signer = _open_signer(settings)
-    synthesizer = Synthesizer(
-        open_engines(workers=settings.engine_workers),
-        max_audio_s=settings.max_audio_s,
-        segment_deadline_s=settings.segment_deadline_s,
-    )
-    artifacts = Artifacts(
-        settings.audio_folder,
-        now_ms=clock.now_ms,
-        ttl_s=settings.audio_ttl_s,
-        quota_bytes=settings.audio_quota_bytes,
-    )
+    synthesizer = _open_synthesizer(settings)
+    artifacts = _open_artifacts(settings, clock)
     jobs = JobQueue(database.engine, now_ms=clock.now_ms, queue_max=settings.queue_max, on_event=events)
     return Services(
         settings=settings,
@@ -169,6 +160,23 @@ def open_services(
 def services() -> Services:
     """Return the parts of the current application."""
     return cast("Services", current_app.extensions[EXTENSION])
+
+
+def _open_synthesizer(settings: Settings) -> Synthesizer:
+    return Synthesizer(
+        open_engines(workers=settings.engine_workers),
+        max_audio_s=settings.max_audio_s,
+        segment_deadline_s=settings.segment_deadline_s,
+    )
+
+
+def _open_artifacts(settings: Settings, clock: Clock) -> Artifacts:
+    return Artifacts(
+        settings.audio_folder,
+        now_ms=clock.now_ms,
+        ttl_s=settings.audio_ttl_s,
+        quota_bytes=settings.audio_quota_bytes,
+    )
 
 
 def _open_signer(settings: Settings) -> Signer:
