@@ -17,7 +17,8 @@ from voxgate.logs import configure_logs
 from voxgate.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from wsgiref.types import WSGIApplication
+
     from granian.server.common import AbstractServer
 
 APPLICATION_ROOM = "voxgate.web.app"
@@ -167,7 +168,7 @@ def answers(host: str, port: int) -> bool:
         return False
 
 
-def make_application() -> "Flask":
+def make_application() -> "WSGIApplication":
     """Make the application of one worker; a worker that cannot start says why in one line and ends the server.
 
     Raises:
