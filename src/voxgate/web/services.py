@@ -128,6 +128,7 @@ def open_services(
     signer = _open_signer(settings)
     synthesizer = _open_synthesizer(settings)
     artifacts = _open_artifacts(settings, clock)
+    threads = settings.engine_workers
     jobs = JobQueue(database.engine, now_ms=clock.now_ms, queue_max=settings.queue_max, on_event=events)
     return Services(
         settings=settings,
@@ -145,14 +146,7 @@ def open_services(
         artifacts=artifacts,
         jobs=jobs,
         background=Background(
-            partial(
-                open_dispatcher,
-                jobs,
-                synthesizer,
-                artifacts=artifacts,
-                now_ms=clock.now_ms,
-                threads=settings.engine_workers,
-            )
+            partial(open_dispatcher, jobs, synthesizer, artifacts=artifacts, now_ms=clock.now_ms, threads=threads)
         ),
     )
 
