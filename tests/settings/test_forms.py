@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voxgate.gate.errors import ConfigurationError
+from voxgate.settings import load_settings
 from voxgate.settings.forms import check_limits, check_origin, read_duration, read_list, read_size
 
 
@@ -119,3 +121,16 @@ def test_an_origin_that_no_browser_sends_is_refused(origin):
     """A wildcard would open the API to every page."""
     with pytest.raises(ValueError, match="as a browser sends them"):
         check_origin(origin)
+
+
+def test_modes_of_trouble_are_read():
+    """Each policy may say what holds while the store is out of reach."""
+    settings = load_settings({"VOXGATE_ON_TROUBLE": "tts-generate=open, login=closed"})
+    assert settings.modes() == {"tts-generate": "open", "login": "closed"}
+
+
+@pytest.mark.parametrize("text", ["tts-generate", "=open", "tts-generate=maybe"])
+def test_unknown_mode_of_trouble_is_refused(text):
+    """The message says which modes there are."""
+    with pytest.raises(ConfigurationError, match="closed, local or open"):
+        load_settings({"VOXGATE_ON_TROUBLE": text})

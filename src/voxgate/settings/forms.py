@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
 
+from voxgate.gate.decision import Trouble
 from voxgate.gate.errors import ConfigurationError
 from voxgate.gate.limits import parse_limits
 
@@ -67,6 +68,18 @@ def check_limits(value: object) -> object:
     raise ValueError("write a limit such as '10 per minute' or '100 per hour; 5 per second'")
 
 
+def check_mode(value: str) -> str:
+    """Return ``policy=mode`` unchanged when the mode is one that the gate has.
+
+    Raises:
+        ValueError: It is not ``closed``, ``local`` or ``open``.
+    """
+    policy, _, mode = value.partition("=")
+    if not policy or mode not in set(Trouble):
+        raise ValueError("write policy=mode with a mode of closed, local or open, such as tts-generate=local")
+    return value
+
+
 def check_origin(value: str) -> str:
     """Return an origin unchanged when browsers would send it in this very spelling.
 
@@ -107,4 +120,5 @@ Seconds = Annotated[int, BeforeValidator(read_duration)]
 Bytes = Annotated[int, BeforeValidator(read_size)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(read_list)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(check_origin)], ...], BeforeValidator(read_list)]
+Modes = Annotated[tuple[Annotated[str, AfterValidator(check_mode)], ...], BeforeValidator(read_list)]
 LimitText = Annotated[str, BeforeValidator(check_limits)]

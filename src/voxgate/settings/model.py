@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from voxgate.settings.forms import Bytes, LimitText, Origins, Seconds, Texts
+from voxgate.settings.forms import Bytes, LimitText, Modes, Origins, Seconds, Texts
 
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
 _MAX_CORES = 64
@@ -214,6 +214,14 @@ class Settings(BaseModel):
     ratelimit_protected: Annotated[LimitText, Setting("RATELIMIT_PROTECTED", "Limit of `GET /protected`.")] = (
         "5 per minute"
     )
+    on_trouble: Annotated[
+        Modes,
+        Setting(
+            "VOXGATE_ON_TROUBLE",
+            "What a policy does while the gate's store is out of reach: `closed` (503, the default), `local` (what "
+            "this process has just seen alive passes, within its share of the limit) or `open` (signed tokens pass).",
+        ),
+    ] = ("tts-generate=local", "tts-status=local")
     blocked_patterns: Annotated[
         Texts,
         Setting(
@@ -263,6 +271,10 @@ class Settings(BaseModel):
             for attribute in type(self).model_fields
             if attribute.startswith(prefix)
         }
+
+    def modes(self) -> dict[str, str]:
+        """Return for each policy that is named what it does while the store is out of reach."""
+        return dict(mode.split("=", 1) for mode in self.on_trouble)
 
 
 SETTINGS: dict[str, Setting] = {

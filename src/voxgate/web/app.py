@@ -72,6 +72,8 @@ def _wire_gate(services: Services) -> Parts:
             tiers={tier: policies.pop(tier) for tier in _TIERS},
             default=policies.pop("default"),
             policies={BAD_CREDENTIALS: DEFAULT_BAD_CREDENTIALS, **policies},
+            on_trouble=services.settings.modes(),
+            processes=services.settings.workers,
             cors_origins=frozenset(services.settings.cors_origins),
             session_expires_s=services.settings.jwt_refresh_token_expires_s,
         ),
