@@ -3,7 +3,8 @@
 import http.client
 import json
 import secrets
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from tests.support.waiting import eventually
@@ -11,6 +12,7 @@ from tests.support.waiting import eventually
 V1 = "/api/v1"
 PASSWORD = "password123"
 TIMEOUT_S = 90.0
+BUSY = ("DATABASE_UNAVAILABLE", "HASHING_BUSY", "STORE_UNAVAILABLE")
 ENDED = ("done", "failed", "cancelled")
 
 
@@ -50,14 +52,24 @@ class Api:
     url: str
     headers: dict = field(default_factory=dict)
 
-    def ask(self, method, path, *, json=None, body=None, headers=None):
-        """Send one request and return its answer, which has kept what every answer promises."""
+    def ask(self, method, path, *, json=None, body=None, headers=None, patience=3):
+        """Send one request and return its answer, which has kept what every answer promises.
+
+        As a client should, it asks again when the service is too busy, as often as ``patience`` says.
+        """
         sent = {**self.headers, **(headers or {})}
         if json is not None:
             body, sent = dump(json), {"Content-Type": "application/json", **sent}
+        answer = self._send(method, path, body=body, headers=sent)
+        if answer.status == 503 and patience and answer.code in BUSY:
+            time.sleep(int(answer.headers["Retry-After"]))
+            return self.ask(method, path, body=body, headers=sent, patience=patience - 1)
+        return answer
+
+    def _send(self, method, path, *, body, headers):
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=TIMEOUT_S)
         try:
-            connection.request(method, path, body=body, headers=sent)
+            connection.request(method, path, body=body, headers=headers)
             response = connection.getresponse()
             answer = Answer(response.status, response.headers, response.read())
         finally:
@@ -121,9 +133,13 @@ class Member:
     refresh: str
     api: Api
 
-    def generate(self, text="A quiet morning by the sea.", **wanted):
+    def at(self, url):
+        """Return the same member with the same token, at another address."""
+        return replace(self, api=Api(url, self.api.headers))
+
+    def generate(self, text="A quiet morning by the sea.", *, patience=3, **wanted):
         """Ask for speech and return the answer."""
-        return self.api.post(f"{V1}/tts/generate", json={"text": text, **wanted})
+        return self.api.post(f"{V1}/tts/generate", json={"text": text, **wanted}, patience=patience)
 
     def wait_for(self, job_id):
         """Return a job once it has ended."""

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -69,6 +70,16 @@ class Served:
         """Every living process of its group: the command, its workers, their engines."""
         return [pid for pid, (group, state) in _processes().items() if group == self._process.pid and state != "Z"]
 
+    @property
+    def engines(self) -> list[int]:
+        """The living engine processes."""
+        return [pid for pid in self.pids if b"espeak" in _command_of(pid)]
+
+    @property
+    def workers(self) -> list[int]:
+        """The living server processes, without the command that started them."""
+        return [pid for pid in self.pids if pid != self._process.pid and pid not in self.engines]
+
     def run(self, *arguments: str, stdin: str = "") -> str:
         """Run another command on the same data folder and return what it prints; it must succeed."""
         done = subprocess.run(
@@ -117,27 +128,43 @@ def _processes() -> dict[int, tuple[int, str]]:
     return found
 
 
-@pytest.fixture
-def serve(tmp_path):
-    """Start services; each one is killed at the end, whatever became of the test."""
+def _command_of(pid: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def _serving(folder: Path) -> Iterator[Callable[..., Served]]:
+    """Give what starts services; each one is killed at the end, whatever became of the test."""
     started = []
 
-    def start(data="data", *, workers=1, **settings):
-        started.append(Served(tmp_path / data, workers=workers, settings=settings))
+    def start(data: str = "data", *, workers: int = 1, **settings: str) -> Served:
+        started.append(Served(folder / data, workers=workers, settings=settings))
         return started[-1]
 
-    yield start
-    for served in started:
-        served.kill()
+    try:
+        yield start
+    finally:
+        for one in started:
+            one.kill()
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Start services for one test."""
+    yield from _serving(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def serve_one(tmp_path_factory):
+    """Start services for the tests of one file."""
+    yield from _serving(tmp_path_factory.mktemp("served"))
 
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory):
     """One service with wide limits that the journeys share; each brings an account of its own."""
-    one = Served(tmp_path_factory.mktemp("served") / "data", settings=WIDE)
-    try:
-        eventually(lambda: one.url, "the service")
+    for start in _serving(tmp_path_factory.mktemp("served")):
+        one = start(**WIDE)
         yield one
         assert "Traceback" not in one.output
-    finally:
-        one.kill()

@@ -3,7 +3,7 @@
 import time
 
 DEADLINE_S = 90.0
-_PAUSE_S = 0.02
+_PAUSE_S = 0.05
 
 
 def eventually(find, what, *, deadline_s=DEADLINE_S):
