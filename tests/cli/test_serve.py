@@ -115,7 +115,7 @@ class TestServe:
         ("environ", "said"),
         [
             ({"VOXGATE_PROT": "1"}, "Did you mean VOXGATE_PORT?"),
-            ({"VOXGATE_REDIS_URL": "redis://localhost"}, "VOXGATE_REDIS_URL"),
+            ({"VOXGATE_REDIS_URL": "redis://localhost?colour=red"}, "VOXGATE_REDIS_URL"),
             ({"VOXGATE_PROFILE": "production"}, "JWT_SECRET_KEY"),
             ({"JWT_SECRET_KEY": "super-secret-key"}, "published"),
             ({"VOXGATE_DATABASE_URL": "nonsense"}, "VOXGATE_DATABASE_URL"),
@@ -191,7 +191,7 @@ class TestWorker:
         """Its reason is said once; it is not tried again and again."""
         told = []
         monkeypatch.setattr(os, "kill", lambda process, number: told.append((process, number)))
-        monkeypatch.setenv("VOXGATE_REDIS_URL", "redis://localhost")
+        monkeypatch.setenv("VOXGATE_REDIS_URL", "redis://localhost?colour=red")
         with pytest.raises(SystemExit):
             make_application()
         assert told == [(os.getppid(), signal.SIGTERM)]

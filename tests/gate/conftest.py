@@ -1,10 +1,17 @@
-"""A store, a clock and an admission for the tests of the gate."""
+"""Stores, a clock and an admission for the tests of the gate."""
+
+import contextlib
+import functools
+import secrets
 
 import pytest
+from tests.support.queries import DIGEST
+from tests.support.servers import BINARIES, running
 
 from voxgate.gate.admission import Admission
 from voxgate.gate.decision import AccountState, KeyState, SessionState
 from voxgate.gate.stores import SqliteStore
+from voxgate.gate.stores.redis_urls import open_redis
 from voxgate.gate.tiers import Tiers
 from voxgate.gate.tokens import Signer
 from voxgate.testing import FakeClock
@@ -15,11 +22,51 @@ def clock():
     return FakeClock()
 
 
+@pytest.fixture(scope="session")
+def server_of():
+    """Return the server of a name, started at its first use and shared by the tests of this process."""
+    with contextlib.ExitStack() as stack:
+        yield functools.cache(lambda name: stack.enter_context(running(binary=BINARIES[name])))
+
+
 @pytest.fixture
-def store(tmp_path, clock):
-    store = SqliteStore(tmp_path / "gate.db", clock=clock)
-    yield store
-    store.close()
+def store_kind():
+    """The kind of store that a test meets; ``EVERY_STORE`` lets it meet each."""
+    return "sqlite"
+
+
+@pytest.fixture
+def new_store(store_kind, tmp_path, server_of):
+    """Open the same store again, as another process would, given its clock."""
+    stores = []
+    prefix = f"{secrets.token_hex(4)}:"
+
+    def open_one(clock):
+        if store_kind == "sqlite":
+            store = SqliteStore(tmp_path / "gate.db", clock=clock, budget_s=30)
+        else:
+            store = open_redis(f"{server_of(store_kind).url}?prefix={prefix}", clock=clock, budget_s=30)
+        stores.append(store)
+        return store
+
+    yield open_one
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(new_store, clock):
+    """An empty store."""
+    return new_store(clock)
+
+
+@pytest.fixture
+def known(store, clock):
+    """A store that knows an account with a session and a key."""
+    store.put_state(AccountState("u1"))
+    store.put_state(SessionState("s1", "u1", clock.now_ms() + 3_600_000))
+    store.put_state(KeyState("k1", "u1", DIGEST, frozenset({"read"}), clock.now_ms() + 60_000))
+    return store
 
 
 @pytest.fixture

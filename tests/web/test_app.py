@@ -101,9 +101,9 @@ def test_accounts_and_limits_survive_a_restart(data, hasher):
 
 
 def test_unusable_setting_stops_the_start(data):
-    """A store that this version does not have is told at once."""
+    """An option of the store that there is not is told at once."""
     with pytest.raises(ConfigurationError):
-        open_services(Settings(data=data, redis_url="redis://localhost:6379/1"))
+        open_services(Settings(data=data, redis_url="redis://localhost:6379/1?colour=red"))
 
 
 def test_answers_are_utf8(client):

@@ -1,0 +1,127 @@
+-- Decides one request, or looks at limits.
+--
+-- Guarantees: one atomic call. Credential, account, scopes and tier are proven, and then every limit of the tier is
+-- spent, or none of them; a refusal spends nothing. What is not known is said to be unknown and never taken as valid.
+-- All that decides is read before anything is written.
+--
+-- KEYS[1]  string  the session or key, as record.lua writes it (with a credential)
+-- KEYS[2]  string  the account, as account.lua writes it (with a credential)
+-- KEYS[3]  string  the pointer of the credential, as pointer.lua writes it; KEYS[1] once more in a cluster, where it is
+--                  on another node (with a credential)
+-- KEYS[..] list, string or sorted set  the counters, each as window.lua, calendar.lua or lease.lua says
+-- ARGV[1]  ms      given time; '' for the server's
+-- ARGV[2]  flag    '1' only looks
+-- ARGV[3]  text    id under which limits `at once` hold
+-- ARGV[4]  text    'session', 'key', or '' without a credential
+-- ARGV[5]  hex     SHA-256 of the secret of a key
+-- ARGV[6]  flag    '1' when the token names another account than the session's
+-- ARGV[7]  words   scopes of a token
+-- ARGV[8]  words   scopes that are needed
+-- ARGV[9]  text    tier that is needed, or ''
+-- ARGV[..] from 10, for each tier: its name, the number of its limits, and for each limit five: its place among the
+--          counters, from 1; its kind 'w' window, 'd' day, 'm' month, 'o' at once; quota in units; window in ms; cost in
+--          units. The tier '' is every other one.
+--
+-- Returns {'UNKNOWN', 'session' | 'key' | 'account'}
+--      or {code of the refusal} of a credential or an account
+--      or {'' | 'RATE_LIMITED', tier, scopes of the credential, now in ms, and for each limit three:
+--          units used, ms until something is free, ms until this request fits}
+local given_time, only_looks, lease_id, kind = ARGV[1], ARGV[2] == '1', ARGV[3], ARGV[4]
+local digest, is_of_another, granted, needed_scopes = ARGV[5], ARGV[6] == '1', ARGV[7], ARGV[8]
+local needed_tier, first_tier = ARGV[9], 10
+local record_key, account_key, pointer_key = KEYS[1], KEYS[2], KEYS[3]
+local before_counters = kind == '' and 0 or 3
+local counter_kinds = { w = window, d = calendar, m = calendar, o = lease }
+local now, spare = read_clock(given_time)
+
+-- Returns why the credential is not good, or nil and its scopes.
+local function check_credential()
+  local record = redis.call('GET', record_key)
+  local pointer = record
+  if pointer_key ~= record_key then
+    pointer = redis.call('GET', pointer_key)
+  end
+  local is_ended = string.sub(record or '', 1, 1) == '-' or string.sub(pointer or '', 1, 1) == '-'
+  if is_ended then
+    return kind == 'key' and 'API_KEY_INVALID' or 'TOKEN_REVOKED'
+  end
+  -- Without its pointer a record could not be ended by its id alone: what is half lost is lost.
+  if not record or not pointer then
+    return 'UNKNOWN'
+  end
+  local expires_at, known_digest, own_scopes = string.match(record, '^%+(%d*):?(%x*):?(.*)$')
+  local is_over = expires_at ~= '' and tonumber(expires_at) <= now
+  if kind == 'key' then
+    -- Lua keeps one copy of equal texts and compares addresses, so time tells nothing of a digest.
+    if known_digest ~= digest then
+      return 'API_KEY_INVALID'
+    end
+    return is_over and 'API_KEY_EXPIRED' or nil, own_scopes
+  end
+  return is_over and 'TOKEN_EXPIRED' or is_of_another and 'INVALID_TOKEN' or nil, granted
+end
+
+-- Returns why the account may not do this, or nil and its tier.
+local function check_account(scopes)
+  local account = redis.call('GET', account_key)
+  if not account then
+    return 'UNKNOWN'
+  end
+  local is_active, tier = string.match(account, '^%d+:([01]):(.*)$')
+  if is_active == '0' then
+    return 'ACCOUNT_DISABLED'
+  end
+  for word in string.gmatch(scopes ~= '' and needed_scopes or '', '%S+') do
+    if not string.find(' ' .. scopes .. ' ', ' ' .. word .. ' ', 1, true) then
+      return 'INSUFFICIENT_SCOPE'
+    end
+  end
+  if needed_tier ~= '' and tier ~= needed_tier then
+    return 'PREMIUM_REQUIRED'
+  end
+  return nil, tier
+end
+
+-- Returns the counters of a tier's limits, each open.
+local function open_counters(tier)
+  local place, chosen = first_tier, nil
+  while ARGV[place] do
+    if ARGV[place] == tier or (ARGV[place] == '' and not chosen) then chosen = place end
+    place = place + 2 + 5 * ARGV[place + 1]
+  end
+  local counters = {}
+  for number = 1, chosen and tonumber(ARGV[chosen + 1]) or 0 do
+    local at = chosen + 5 * number - 3
+    local c = { key = KEYS[before_counters + ARGV[at]], lease_id = lease_id, spare = spare }
+    c.is_month, c.of = ARGV[at + 1] == 'm', counter_kinds[ARGV[at + 1]]
+    c.quota, c.span, c.cost = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+    c.of.open(c, now)
+    c.wait_ms = c.of.wait(c, now)
+    counters[number] = c
+  end
+  return counters
+end
+
+local tier, scopes, refusal = '', '', nil
+if kind ~= '' then
+  refusal, scopes = check_credential()
+  if refusal then
+    return { refusal, kind }
+  end
+  refusal, tier = check_account(scopes)
+  if refusal then
+    return { refusal, 'account' }
+  end
+end
+
+local counters = open_counters(tier)
+local answer = { '', tier, scopes, now }
+for _, c in ipairs(counters) do
+  if c.wait_ms > 0 then answer[1] = 'RATE_LIMITED' end
+end
+for _, c in ipairs(counters) do
+  if c.is_ahead and not only_looks then c.of.mend(c, now) end
+  if answer[1] == '' and not only_looks then c.of.admit(c, now) end
+  answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = c.used, c.next_free, c.wait_ms
+end
+return answer

@@ -1,0 +1,217 @@
+"""The store that several machines share: one decision is one script, run once inside Redis or Valkey."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from voxgate.gate.clock import Clock
+from voxgate.gate.decision import AccountState, Charge, Decision, KeyState, Query, Reading, SessionState, State, Unknown
+from voxgate.gate.errors import StoreUnavailableError
+from voxgate.gate.limits import LimitKind
+from voxgate.gate.principal import CredentialKind
+from voxgate.gate.stores import redis_scripts as scripts
+from voxgate.gate.stores.redis_answers import ENDED, read_decision, read_pointer, read_readings
+from voxgate.gate.stores.redis_keys import Keys
+from voxgate.gate.stores.redis_links import Link
+from voxgate.gate.stores.redis_plans import Plan, Plans
+
+DEFAULT_PREFIX = "vg:"
+_MAX_SUBJECTS = 65_536
+_NOTE_EVERY_S = 60.0
+_BATCH = 512
+
+T = TypeVar("T")
+
+
+class RedisStore:
+    """A store in Redis or Valkey, shared by every process of every machine.
+
+    Args:
+        link: The way to the server.
+        prefix: What the names of all keys begin with.
+        clock: Replaces the server's clock; for tests only, because the clocks of machines differ.
+    """
+
+    def __init__(self, link: Link, *, prefix: str = DEFAULT_PREFIX, clock: Clock | None = None) -> None:
+        self._link = link
+        self._keys = Keys(prefix)
+        self._clock = clock
+        self._plans = Plans()
+        # Whose a session or key is never changes, so it may be remembered for ever.
+        self._subjects: dict[tuple[str, str], str] = {}
+        self._noted: set[bytes] = set()
+        self._note_again_at_s = 0.0
+
+    def decide(self, query: Query) -> Decision | Unknown:
+        """Decide one request: credential, account, tier and every limit, all or nothing, in one call.
+
+        A key or refresh token that this process has not seen yet costs one call more, to learn whose it is.
+        """
+        if query.kind is None:
+            return self._decide(query, "", "")
+        kind = "key" if query.kind is CredentialKind.API_KEY else "session"
+        subject = query.subject or self._subjects.get((kind, query.credential_id))
+        if subject is None:
+            found = self._find_subject(kind, query.credential_id)
+            if not isinstance(found, str):
+                return found
+            subject = found
+        answer = self._decide(query, kind, subject)
+        if query.subject is not None and isinstance(answer, Unknown) and answer.kind == "session":
+            return self._decide_elsewhere(query, subject, answer)
+        return answer
+
+    def put_state(self, state: State) -> None:
+        """Record a state; never revives what has ended, never replaces a newer account."""
+        if isinstance(state, AccountState):
+            arguments = (str(state.version), int(state.is_active), state.tier)
+            self._link.run(scripts.PUT_ACCOUNT, (self._keys.account(state.subject),), arguments)
+        elif isinstance(state, SessionState):
+            self._put_record(state, "session", state.session_id)
+        else:
+            rest = f":{state.digest.hex()}:{' '.join(sorted(state.scopes))}"
+            self._put_record(state, "key", state.key_id, rest=rest)
+
+    def end_session(self, session_id: str, *, expires_at_ms: int) -> None:
+        """End a session for ever, known or not; holds from the next decision of any process."""
+        self._end("session", session_id, expires_at_ms)
+
+    def end_key(self, key_id: str) -> None:
+        """Revoke an API key for ever, known or not; holds from the next decision of any process."""
+        self._end("key", key_id, "")
+
+    def usage(self, charges: Sequence[Charge]) -> tuple[Reading, ...]:
+        """Read limits without spending; every charge names its partition."""
+        answer = self._ask(Query(charges={"": tuple(charges)}), "", "", looks=True)
+        return self._understand(lambda: read_readings(answer, charges)[0])
+
+    def release(self, charges: Sequence[Charge], *, lease_id: str) -> None:
+        """Give back what limits ``at once`` hold under a name; every charge names its partition."""
+        for charge in charges:
+            if charge.limit.kind is LimitKind.AT_ONCE:
+                self._link.call("ZREM", self._keys.counter(charge.partition or "", charge.limit), lease_id)
+
+    def reset(self, partition: str) -> int:
+        """Forget every counter of a partition; returns how many there were."""
+        answer: Any = self._link.call("SMEMBERS", self._keys.counters)
+        own = self._keys.partition(partition)
+        names = self._understand(lambda: [own + name for name in answer])
+        counts: list[Any] = [
+            self._link.call("UNLINK", *names[first : first + _BATCH]) for first in range(0, len(names), _BATCH)
+        ]
+        return self._understand(lambda: int(sum(counts)))
+
+    def version(self) -> int:
+        """Return 0: what other machines change is not seen without a call."""
+        return 0
+
+    def ping(self) -> None:
+        """Return when the store answers."""
+        answer: Any = self._link.call("PING")
+        self._understand(lambda: [b"PONG"].index(answer))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._link.close()
+
+    def _decide(self, query: Query, kind: str, subject: str, *, is_of_another: bool = False) -> Decision | Unknown:
+        answer = self._ask(query, kind, subject, is_of_another=is_of_another)
+        return self._understand(lambda: read_decision(answer, query, subject))
+
+    def _decide_elsewhere(self, query: Query, subject: str, unknown: Unknown) -> Decision | Unknown:
+        """Decide a token whose account has no such session: it is unknown, ended, or another account's."""
+        found = self._find_subject(unknown.kind, unknown.record_id)
+        if not isinstance(found, str) or found == subject:
+            return found if isinstance(found, Decision) else unknown
+        return self._decide(query, unknown.kind, found, is_of_another=True)
+
+    def _ask(
+        self, query: Query, kind: str, subject: str, *, looks: bool = False, is_of_another: bool = False
+    ) -> object:
+        plan = self._plans.plan(query.charges)
+        keys = plan.keys(self._keys, self._keys.partition(f"user:{subject}" if kind else ""))
+        if kind:
+            record = self._keys.record(kind, query.credential_id, subject)
+            pointer = record if self._link.is_cluster else self._keys.pointer(kind, query.credential_id)
+            keys = (record, self._keys.account(subject), pointer, *keys)
+        answer = self._link.run(
+            scripts.DECIDE,
+            keys,
+            (
+                self._given_time(),
+                int(looks),
+                query.lease_id,
+                kind,
+                query.digest.hex(),
+                int(is_of_another),
+                " ".join(query.granted),
+                " ".join(query.scopes),
+                query.tier or "",
+                *plan.arguments,
+            ),
+        )
+        self._note(plan)
+        return answer
+
+    def _find_subject(self, kind: str, record_id: str) -> str | Decision | Unknown:
+        answer = self._link.call("GET", self._keys.pointer(kind, record_id))
+        if answer is None:
+            return Unknown(kind, record_id)
+        is_ended, subject = self._understand(lambda: read_pointer(answer))
+        if is_ended:
+            return Decision(refusal=ENDED[kind])
+        self._remember(kind, record_id, subject)
+        return subject
+
+    def _put_record(self, state: SessionState | KeyState, kind: str, record_id: str, *, rest: str = "") -> None:
+        expires_at_ms = "" if state.expires_at_ms is None else state.expires_at_ms
+        arguments = (self._given_time(), state.subject, expires_at_ms, int(state.is_ended))
+        answer = self._link.run(scripts.PUT_POINTER, (self._keys.pointer(kind, record_id),), arguments)
+        is_ended, _ = self._understand(lambda: read_pointer(answer))
+        self._remember(kind, record_id, state.subject)
+        self._link.run(
+            scripts.PUT_RECORD,
+            (self._keys.record(kind, record_id, state.subject),),
+            (self._given_time(), int(is_ended), expires_at_ms, rest, 1),
+        )
+
+    def _end(self, kind: str, record_id: str, expires_at_ms: int | str) -> None:
+        arguments = (self._given_time(), self._subjects.get((kind, record_id), ""), expires_at_ms, 1)
+        answer = self._link.run(scripts.PUT_POINTER, (self._keys.pointer(kind, record_id),), arguments)
+        _, subject = self._understand(lambda: read_pointer(answer))
+        if subject:
+            self._link.run(
+                scripts.PUT_RECORD,
+                (self._keys.record(kind, record_id, subject),),
+                (self._given_time(), 1, expires_at_ms, "", 0),
+            )
+
+    def _given_time(self) -> int | str:
+        return self._clock.now_ms() if self._clock else ""
+
+    def _remember(self, kind: str, record_id: str, subject: str) -> None:
+        if len(self._subjects) >= _MAX_SUBJECTS:
+            self._subjects.clear()
+        self._subjects[kind, record_id] = subject
+
+    def _note(self, plan: Plan) -> None:
+        """Note the names of counters in use, every minute anew, because Redis may have been emptied meanwhile."""
+        now_s = time.monotonic()
+        if now_s >= self._note_again_at_s:
+            self._noted, self._note_again_at_s = set(), now_s + _NOTE_EVERY_S
+        if plan.names <= self._noted:
+            return
+        self._noted |= plan.names
+        try:
+            self._link.run(scripts.NOTE_COUNTERS, (self._keys.counters,), tuple(plan.names))
+        except StoreUnavailableError:
+            # The decision stands; in a cluster the names are on another node. A minute later they are noted.
+            return
+
+    def _understand(self, read: Callable[[], T]) -> T:
+        """Read an answer; one that is not what was asked for makes the connection unfit for use."""
+        try:
+            return read()
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            self._link.drop()
+            raise StoreUnavailableError(f"an answer of Redis cannot be understood: {error!r}") from error

@@ -1,0 +1,65 @@
+"""What the scripts answer, read into the values of the gate; a reader raises ValueError or its like for all else."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from voxgate.gate.decision import Charge, Decision, Query, Reading, Unknown
+from voxgate.gate.errors import PROBLEMS, Refusal
+from voxgate.gate.principal import CredentialKind, Principal
+from voxgate.gate.stores.base import refuse_over_limits
+
+_CREDENTIAL_REFUSED = 2  # length of an answer that says only why the credential or the account is refused
+_FIRST_READING = 4
+
+ENDED = {"session": Refusal("TOKEN_REVOKED"), "key": Refusal("API_KEY_INVALID")}
+
+
+def read_decision(answer: Any, query: Query, subject: str) -> Decision | Unknown:  # noqa: ANN401 -- whatever came
+    """Return what an answer says about a query.
+
+    Args:
+        answer: What came from Redis.
+        query: The query that it answers.
+        subject: The account that was asked about; empty without a credential.
+    """
+    code = answer[0].decode()
+    if len(answer) == _CREDENTIAL_REFUSED:
+        if code == "UNKNOWN":
+            kind = answer[1].decode()
+            return Unknown(kind, subject if kind == "account" else query.credential_id)
+        return _read_refused(code, query)
+    tier, scopes = answer[1].decode(), answer[2].decode()
+    charges = query.charges[tier if tier in query.charges else ""] if len(answer) > _FIRST_READING else ()
+    readings, waits = read_readings(answer, charges)
+    principal = None
+    if query.kind is not None:
+        held = frozenset(scopes.split()) if query.kind is CredentialKind.API_KEY else query.granted
+        principal = Principal(subject, query.kind, query.credential_id, tier=tier, scopes=held)
+    if bool(code) is not bool(waits):
+        raise ValueError(code)
+    return Decision(principal, refuse_over_limits(waits) if waits else None, readings)
+
+
+def read_readings(answer: Any, charges: Sequence[Charge]) -> tuple[tuple[Reading, ...], list[tuple[int, Any]]]:  # noqa: ANN401
+    """Return how each limit stands, and how long those must be waited for that refuse."""
+    figures = iter([int(figure) for figure in answer[_FIRST_READING:]])
+    readings, waits = [], []
+    for charge, used, next_free_ms, wait_ms in zip(charges, figures, figures, figures, strict=True):
+        readings.append(Reading(charge.limit, used, next_free_ms))
+        if wait_ms > 0:
+            waits.append((wait_ms, charge.limit))
+    return tuple(readings), waits
+
+
+def read_pointer(answer: object) -> tuple[bool, str]:
+    """Return whether a session or key has ended, and whose it is; nobody's when that was never known."""
+    if not isinstance(answer, bytes) or answer[:1] not in (b"+", b"-"):
+        raise TypeError(answer)
+    return answer[:1] == b"-", answer[1:].decode("utf-8", "surrogatepass")
+
+
+def _read_refused(code: str, query: Query) -> Decision:
+    if code not in PROBLEMS:
+        raise ValueError(code)
+    scopes = tuple(sorted(query.scopes)) if code == "INSUFFICIENT_SCOPE" else ()
+    return Decision(refusal=Refusal(code, scopes=scopes))

@@ -1,0 +1,137 @@
+"""Connections to Redis: one try within the budget, and one kind of error."""
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Protocol
+
+from redis.connection import AbstractConnection
+from redis.exceptions import NoScriptError, RedisError
+
+from voxgate.gate.errors import StoreUnavailableError
+from voxgate.gate.stores.redis_scripts import Script
+
+Argument = bytes | str | int
+
+# A connection that was idle for longer is looked at before it is used: the server may have closed it.
+_IDLE_S = 0.5
+
+
+class Link(Protocol):
+    """A way to a Redis that answers one command at a time."""
+
+    is_cluster: bool
+
+    def call(self, *command: Argument) -> object:
+        """Send a command once and return its answer.
+
+        Raises:
+            StoreUnavailableError: No good answer came; the command may or may not have been done.
+        """
+        ...
+
+    def run(self, script: Script, keys: tuple[bytes, ...], arguments: tuple[Argument, ...]) -> object:
+        """Run a script once and return its answer; raises as ``call`` does."""
+        ...
+
+    def drop(self) -> None:
+        """Let go of a connection whose answer could not be understood."""
+        ...
+
+    def close(self) -> None:
+        """Close every connection; the next command opens one again."""
+        ...
+
+
+class _PerThread(threading.local):
+    """What one thread keeps."""
+
+    connection: AbstractConnection | None = None
+    pid = 0
+    used_at_s = 0.0
+
+
+class KeptLink:
+    """One kept connection per thread to a single server, or to the master that Sentinel names.
+
+    A kept connection costs half of what a pool costs. Nothing is ever sent twice: a command whose answer was lost may
+    have been counted. A connection is dropped at every error, so that no answer is ever read for another question, and
+    a master that was replaced is looked for anew.
+
+    Args:
+        connect: Makes a connection that is not open yet.
+    """
+
+    is_cluster = False
+
+    def __init__(self, connect: Callable[[], AbstractConnection]) -> None:
+        self._connect = connect
+        self._mine = _PerThread()
+        self._all: weakref.WeakSet[AbstractConnection] = weakref.WeakSet()
+
+    def call(self, *command: Argument) -> object:
+        """Send a command once and return its answer."""
+        try:
+            return self._send(command)
+        except NoScriptError as error:
+            raise StoreUnavailableError(str(error)) from error
+
+    def run(self, script: Script, keys: tuple[bytes, ...], arguments: tuple[Argument, ...]) -> object:
+        """Run a script once and return its answer."""
+        try:
+            return self._send((b"EVALSHA", script.sha, len(keys), *keys, *arguments))
+        except NoScriptError:
+            # It was not run, so this is no second time.
+            return self.call(b"EVAL", script.text, len(keys), *keys, *arguments)
+
+    def drop(self) -> None:
+        """Let go of this thread's connection."""
+        if self._mine.connection is not None:
+            self._mine.connection.disconnect()
+            self._mine.connection = None
+
+    def close(self) -> None:
+        """Close every connection; the next command opens one again."""
+        for connection in list(self._all):
+            connection.disconnect()
+
+    def _send(self, command: tuple[Argument, ...]) -> object:
+        try:
+            connection = self._take()
+            connection.send_packed_command(connection.pack_command(*command), check_health=False)
+            answer = connection.read_response()
+        except NoScriptError:
+            raise
+        except (RedisError, OSError, ValueError) as error:
+            # ValueError: an answer that is not Redis' protocol.
+            self.drop()
+            raise StoreUnavailableError(f"{type(error).__name__}: {error}") from error
+        except BaseException:
+            # Interrupted between question and answer: the answer must never be read as another's.
+            self.drop()
+            raise
+        self._mine.used_at_s = time.monotonic()
+        return answer
+
+    def _take(self) -> AbstractConnection:
+        mine = self._mine
+        if mine.pid != os.getpid():
+            # After a fork the parent goes on using its connection.
+            mine.connection, mine.pid = None, os.getpid()
+        elif time.monotonic() - mine.used_at_s > _IDLE_S and mine.connection is not None and _is_stale(mine.connection):
+            self.drop()
+        if mine.connection is None:
+            mine.connection = self._connect()
+            mine.connection.connect()
+            self._all.add(mine.connection)
+        return mine.connection
+
+
+def _is_stale(connection: AbstractConnection) -> bool:
+    """Say whether a connection that should be silent has something to read: its end, or an answer to nobody."""
+    try:
+        return connection.can_read(timeout=0)
+    except (RedisError, OSError):
+        return True

