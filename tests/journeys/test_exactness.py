@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tests.support.calls import PASSWORD, V1
 from tests.support.served import WIDE
+from tests.support.waiting import wait_as_told
 
 CLIENTS = 64
 QUOTA = 10
@@ -93,7 +94,7 @@ def test_waiting_as_long_as_told_is_enough(four):
     refresh = four.api.shown(bearer=member.refresh)
     while (answer := refresh.post(f"{V1}/auth/refresh")).status != 429:
         assert answer.status == 200
-    time.sleep(int(answer.headers["Retry-After"]))
+    wait_as_told(answer)
     assert refresh.post(f"{V1}/auth/refresh").status == 200
 
 

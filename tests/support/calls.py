@@ -3,11 +3,10 @@
 import http.client
 import json
 import secrets
-import time
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, wait_as_told
 
 V1 = "/api/v1"
 PASSWORD = "password123"
@@ -62,7 +61,7 @@ class Api:
             body, sent = dump(json), {"Content-Type": "application/json", **sent}
         answer = self._send(method, path, body=body, headers=sent)
         if answer.status == 503 and patience and answer.code in BUSY:
-            time.sleep(int(answer.headers["Retry-After"]))
+            wait_as_told(answer)
             return self.ask(method, path, body=body, headers=sent, patience=patience - 1)
         return answer
 

@@ -14,3 +14,8 @@ def eventually(find, what, *, deadline_s=DEADLINE_S):
             raise AssertionError(f"waited {deadline_s:g} s in vain for {what}")
         time.sleep(_PAUSE_S)
     return found
+
+
+def wait_as_told(answer):
+    """Wait as long as an answer's Retry-After says, as a client should."""
+    time.sleep(int(answer.headers["Retry-After"]))
