@@ -1,13 +1,30 @@
-"""The examples as a reader has them: copied to a folder of their own, so that what they write stays there."""
+"""The examples as a reader has them: copied to a folder of their own, and run on the file and on a server."""
 
 import importlib.util
+import secrets
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from tests.support.servers import running
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A real server, started when the first test asks for it."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def gate_store(request, tmp_path):
+    """Where the gates of a test keep their facts: one setting, and nothing else differs."""
+    if request.param == "sqlite":
+        return str(tmp_path / "gate.db")
+    return f"{request.getfixturevalue('server').url}?prefix={secrets.token_hex(8)}:"
 
 
 @pytest.fixture
