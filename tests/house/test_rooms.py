@@ -59,9 +59,11 @@ def client(tmp_path, trips):
     with app.app_context():
         gate.issuer.set_account("ann")
         token = gate.issuer.open_session("ann").access_token
+        store = gate.admission.store
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
-    return client
+    yield client
+    store.close()
 
 
 def walk(client, status):

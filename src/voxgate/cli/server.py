@@ -62,7 +62,7 @@ class Server:
             port = int(held.getsockname()[1])
             self._url = f"http://{_in_url(self._settings.host)}:{port}"
             os.environ |= _environment(self._settings, port)
-            _lifeline.ends = os.pipe()
+            _lifeline.make()
             # Imported once, before the workers are forked: they start faster and share the memory.
             importlib.import_module(APPLICATION_ROOM)
             granian = _make_granian(self._settings, port)
@@ -71,6 +71,7 @@ class Server:
                 granian.serve()
             finally:
                 self._is_ending.set()
+                _lifeline.drop()
         return 0 if self._has_answered.is_set() else 1
 
     def _announce(self, granian: "AbstractServer[Any]", port: int) -> None:
@@ -94,12 +95,23 @@ class Lifeline:
 
     def __init__(self) -> None:
         """Make nothing yet."""
-        self.ends: tuple[int, int] | None = None
+        self._ends: tuple[int, int] | None = None
+
+    def make(self) -> None:
+        """Make the pipe, before workers are forked."""
+        self._ends = os.pipe()
+
+    def drop(self) -> None:
+        """Close the pipe in the parent, once its workers have ended."""
+        if self._ends is not None:
+            for end in self._ends:
+                os.close(end)
+            self._ends = None
 
     def hold(self) -> None:
         """Stop this worker as soon as its parent is gone, so that no orphan goes on listening."""
-        if self.ends is not None:  # None where workers are not forked
-            reading, writing = self.ends
+        if self._ends is not None:  # None where workers are not forked
+            reading, writing = self._ends
             os.close(writing)
             threading.Thread(target=_stop_at_end, args=(reading,), daemon=True).start()
 
