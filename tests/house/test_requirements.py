@@ -42,6 +42,14 @@ def test_every_kind_holds_the_versions_of_the_smaller_one():
     assert by_kind["run"].items() <= by_kind["test"].items() <= by_kind["lint"].items()
 
 
+def test_benchmarks_compare_at_the_versions_that_run():
+    """What the compared libraries share with the service is the same for both."""
+    bench, ours = pins_of(ROOT / "requirements/bench.txt"), pins_of(ROOT / "requirements/lint.txt")
+    shared = bench.keys() & ours.keys()
+    assert {"flask", "redis", "sqlalchemy"} <= shared
+    assert {name: bench[name] for name in shared} == {name: ours[name] for name in shared}
+
+
 def test_the_build_backend_is_pinned_with_what_runs():
     """The editable install happens without build isolation, so nothing unpinned is fetched."""
     assert {"hatchling", "editables"} <= pins_of(ROOT / "requirements/run.txt").keys()

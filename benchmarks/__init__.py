@@ -1,0 +1,1 @@
+"""Benchmarks: what a guarded request costs, here and in the parts that people use today."""
