@@ -36,10 +36,15 @@ def store_kind():
 
 
 @pytest.fixture
-def new_store(store_kind, tmp_path, server_of):
+def prefix():
+    """What the keys of this test begin with."""
+    return f"{secrets.token_hex(4)}:"
+
+
+@pytest.fixture
+def new_store(store_kind, tmp_path, server_of, prefix):
     """Open the same store again, as another process would, given its clock."""
     stores = []
-    prefix = f"{secrets.token_hex(4)}:"
 
     def open_one(clock):
         if store_kind == "sqlite":

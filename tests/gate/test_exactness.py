@@ -1,34 +1,38 @@
-"""Over-admission is zero: many threads, many processes, real time, and the edge of a window."""
+"""Over-admission is zero: many threads, many processes, real time, and the edge of a window, on every store."""
 
 import json
 import subprocess
 import sys
 import threading
+from contextlib import closing
+
+import pytest
+from tests.support.queries import by_nobody
+from tests.support.servers import EVERY_STORE
 
 from voxgate.gate.clock import SystemClock
-from voxgate.gate.decision import Charge, Query
+from voxgate.gate.decision import Charge
 from voxgate.gate.limits import Limit
 from voxgate.gate.stores import SqliteStore
+from voxgate.gate.stores.redis_urls import open_redis
 
+HOUR_S = 3600
 RACER = """
-import json, sys
+import json, sys, threading, time
 from pathlib import Path
+
+kind, location, quota, threads, tries, ahead_s = *sys.argv[1:3], *map(int, sys.argv[3:])
+own_time_ns = time.time_ns
+time.time_ns = lambda: own_time_ns() + ahead_s * 10**9
+
 from voxgate.gate.decision import Charge, Query
 from voxgate.gate.limits import Limit
 from voxgate.gate.stores import SqliteStore
-from voxgate.gate.clock import SystemClock
-import threading
+from voxgate.gate.stores.redis_urls import open_redis
 
-path, quota, window_s, threads, tries = Path(sys.argv[1]), *map(int, sys.argv[2:])
-
-class Noting(SystemClock):
-    last = 0
-    def now_ms(self):
-        Noting.last = super().now_ms()
-        return Noting.last
-
-store = SqliteStore(path, clock=Noting(), budget_s=30)
-query = Query(charges={"": (Charge(Limit("race", quota, window_s), "ip:x"),)})
+store = SqliteStore(Path(location), budget_s=60) if kind == "sqlite" else open_redis(location, budget_s=60)
+store.ping()
+query = Query(charges={"": (Charge(Limit("race", quota, 3600), "ip:x"),)})
 admitted, lock = [], threading.Lock()
 
 def race():
@@ -43,57 +47,117 @@ sys.stdin.readline()
 racers = [threading.Thread(target=race) for _ in range(threads)]
 for racer in racers: racer.start()
 for racer in racers: racer.join()
+store.close()
 print(json.dumps(admitted))
 """
 
-
-def run_racers(path, *, quota, window_s, processes, threads, tries):
-    """Let processes race for one counter and return what each admitted."""
-    command = [sys.executable, "-c", RACER, str(path), *map(str, (quota, window_s, threads, tries))]
-    racers = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
-    ]
-    for racer in racers:
-        assert racer.stdout.readline() == "ready\n"
-    for racer in racers:
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    return [json.loads(racer.communicate(timeout=60)[0]) for racer in racers]
+pytestmark = EVERY_STORE
 
 
-def test_sixty_four_threads_and_four_processes_admit_exactly_the_limit(tmp_path):
-    """A limit of 10, 256 racing threads in four processes: ten pass, each with a number of its own."""
-    SqliteStore(tmp_path / "gate.db").ping()
-    admitted = run_racers(tmp_path / "gate.db", quota=10, window_s=3600, processes=4, threads=64, tries=4)
-    assert sorted(number for each in admitted for number in each) == list(range(1, 11))
+@pytest.fixture
+def location(store_kind, tmp_path, server_of, prefix):
+    """Where another process finds the same store."""
+    return str(tmp_path / "gate.db") if store_kind == "sqlite" else f"{server_of(store_kind).url}?prefix={prefix}"
 
 
-def test_window_edges_admit_no_burst(tmp_path):
+@pytest.fixture
+def race(store_kind, location):
+    """Let eight processes race for one counter and return all numbers that were admitted."""
+
+    def run(*, quota, threads, tries, ahead_s=(0,) * 8):
+        own = [store_kind, location, *map(str, (quota, threads, tries))]
+        racers = [
+            subprocess.Popen(
+                [sys.executable, "-c", RACER, *own, str(ahead)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for ahead in ahead_s
+        ]
+        for racer in racers:
+            assert racer.stdout.readline() == "ready\n"
+        for racer in racers:
+            racer.stdin.write("go\n")
+            racer.stdin.flush()
+        return sorted(number for racer in racers for number in json.loads(racer.communicate(timeout=100)[0]))
+
+    return run
+
+
+def test_racing_threads_and_processes_admit_exactly_a_small_limit(race):
+    """A limit of 10, 256 racing threads in eight processes: ten pass, each with a number of its own."""
+    assert race(quota=10, threads=32, tries=4) == list(range(1, 11))
+
+
+def test_racing_processes_admit_exactly_a_large_limit(race):
+    """A limit of 1000, 1600 tries: a thousand pass."""
+    assert race(quota=1000, threads=2, tries=100) == list(range(1, 1001))
+
+
+def test_clocks_of_applications_admit_nothing_more(race, store_kind):
+    """Half of the processes are an hour ahead; the server's clock decides. On one machine there is one clock."""
+    ahead_s = (0,) * 8 if store_kind == "sqlite" else (0, HOUR_S) * 4
+    assert race(quota=100, threads=2, tries=20, ahead_s=ahead_s) == list(range(1, 101))
+
+
+class Recording(SystemClock):
+    """Remembers, for the thread that decides, the moment that the embedded store took."""
+
+    def __init__(self):
+        self.local = threading.local()
+
+    def now_ms(self):
+        self.local.at = super().now_ms()
+        return self.local.at
+
+
+class Listening:
+    """Remembers, for the thread that decides, the moment that the server took."""
+
+    def __init__(self, link, local):
+        self.link, self.local, self.is_cluster = link, local, link.is_cluster
+
+    def run(self, script, keys, arguments):
+        answer = self.link.run(script, keys, arguments)
+        if isinstance(answer, list):
+            self.local.at = answer[3]
+        return answer
+
+    def close(self):
+        self.link.close()
+
+
+@pytest.fixture
+def timed_store(store_kind, location, tmp_path):
+    """Open a store and the place where it leaves the moment of each thread's last decision."""
+
+    def open_one():
+        clock = Recording()
+        if store_kind == "sqlite":
+            return SqliteStore(tmp_path / "gate.db", clock=clock, budget_s=60), clock.local
+        store = open_redis(location, budget_s=60)
+        store._link = Listening(store._link, clock.local)
+        return store, clock.local
+
+    return open_one
+
+
+def test_window_edges_admit_no_burst(timed_store):
     """Racing over several edges of a one-second window in real time: no window holds more than ten."""
-    path = tmp_path / "gate.db"
     times, lock = [], threading.Lock()
-
-    class Recording(SystemClock):
-        """Remembers, for the thread that decides, the moment that the store took."""
-
-        local = threading.local()
-
-        def now_ms(self):
-            self.local.at = super().now_ms()
-            return self.local.at
-
-    clock = Recording()
-    stores = [SqliteStore(path, clock=clock, budget_s=30) for _ in range(4)]
-    query = Query(charges={"": (Charge(Limit("edge", 10, 1), "ip:x"),)})
+    query = by_nobody(Charge(Limit("edge", 10, 1), "ip:x"))
     until = SystemClock().now_ms() + 2500
 
-    def race(store):
-        while SystemClock().now_ms() < until:
-            if store.decide(query).is_allowed:
-                with lock:
-                    times.append(clock.local.at)
+    def run():
+        store, local = timed_store()
+        with closing(store):
+            while SystemClock().now_ms() < until:
+                if store.decide(query).is_allowed:
+                    with lock:
+                        times.append(local.at)
 
-    racers = [threading.Thread(target=race, args=(store,)) for store in stores for _ in range(2)]
+    racers = [threading.Thread(target=run) for _ in range(4)]
     for racer in racers:
         racer.start()
     for racer in racers:

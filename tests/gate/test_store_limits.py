@@ -1,7 +1,7 @@
 """What every store promises of limits, shown on each."""
 
 import pytest
-from tests.support.queries import TEN, TWO, by_key, by_session
+from tests.support.queries import TEN, TWO, by_key, by_nobody, by_session
 from tests.support.servers import EVERY_STORE
 
 from voxgate.gate.decision import Charge, Query, SessionState
@@ -188,3 +188,40 @@ class TestAtOnce:
         self.ask(known, "b")
         clock.advance(-3600)
         assert self.ask(known, "c").refusal.retry_after_s == 300
+
+    def test_clock_set_back_is_mended_by_a_refusal_too(self, known, clock):
+        """What is told to a refused client comes true: waiting once for the lease is enough."""
+        self.ask(known, "a")
+        self.ask(known, "b")
+        clock.advance(-3600)
+        for _ in range(3):
+            refusal = self.ask(known, "c").refusal
+            clock.advance(100)
+        clock.advance(refusal.retry_after_s - 100)
+        assert self.ask(known, "c").is_allowed
+
+
+class TestClockSetBack:
+    """A counter that is full when the clock is set back by an hour."""
+
+    @pytest.fixture(autouse=True)
+    def full(self, known, clock):
+        for _ in range(2):
+            known.decide(by_nobody(Charge(TWO, "ip:a")))
+            clock.advance(1)
+        clock.advance(-3600)
+
+    def test_nobody_is_locked_out_for_longer_than_a_window(self, known, clock):
+        """Although every try in between is refused."""
+        waits = []
+        for _ in range(6):
+            waits.append(known.decide(by_nobody(Charge(TWO, "ip:a"))).refusal.retry_after_s)
+            clock.advance(10)
+        assert waits == [60, 50, 40, 30, 20, 10]
+        assert known.decide(by_nobody(Charge(TWO, "ip:a"))).is_allowed
+
+    def test_nothing_passes_that_would_not_have_passed(self, known, clock):
+        """What was admitted in the hour that comes again still counts for its window."""
+        assert known.usage([Charge(TWO, "ip:a")])[0].used == 2
+        clock.advance(59)
+        assert not known.decide(by_nobody(Charge(TWO, "ip:a"))).is_allowed

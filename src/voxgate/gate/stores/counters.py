@@ -14,6 +14,8 @@ class Counter(Protocol):
     used: int
     next_free_ms: int
     ends_at_ms: int
+    is_mended: bool
+    """Whether something lay in the future; then the row must be kept although nothing is admitted."""
 
     def wait_for_ms(self, cost: int, *, quota: int) -> int:
         """Return the milliseconds until ``cost`` units fit; 0 when they fit now."""
@@ -21,6 +23,10 @@ class Counter(Protocol):
 
     def admit(self, cost: int, lease_id: str) -> bytes:
         """Record what is admitted now, and return the new row."""
+        ...
+
+    def pack(self) -> bytes:
+        """Return the row as it stands."""
         ...
 
 
@@ -33,11 +39,12 @@ class CalendarQuota:
         kind: Day or month.
     """
 
-    __slots__ = ("_now_ms", "ends_at_ms", "next_free_ms", "used")
+    __slots__ = ("_now_ms", "ends_at_ms", "is_mended", "next_free_ms", "used")
 
     def __init__(self, packed: bytes | None, *, now_ms: int, kind: LimitKind) -> None:
         self._now_ms = now_ms
         self.ends_at_ms = _period_end_ms(now_ms, kind)
+        self.is_mended = False
         # The row says which period it counts; a row of another period counts nothing, whichever way the clock went.
         period, used = (int(part) for part in packed.split(b":")) if packed else (0, 0)
         self.used = used if period == self.ends_at_ms else 0
@@ -51,6 +58,10 @@ class CalendarQuota:
         """Record what is admitted now, and return the new row."""
         self.used += cost
         self.next_free_ms = self.ends_at_ms - self._now_ms
+        return self.pack()
+
+    def pack(self) -> bytes:
+        """Return the row as it stands."""
         return f"{self.ends_at_ms}:{self.used}".encode()
 
 
@@ -63,16 +74,16 @@ class Leases:
         lease_ms: Longest time that a lease is held.
     """
 
-    __slots__ = ("_ends", "_lease_ms", "_now_ms", "ends_at_ms", "next_free_ms", "used")
+    __slots__ = ("_ends", "_lease_ms", "_now_ms", "ends_at_ms", "is_mended", "next_free_ms", "used")
 
     def __init__(self, packed: bytes | None, *, now_ms: int, lease_ms: int) -> None:
         self._now_ms = now_ms
         self._lease_ms = lease_ms
         ends: dict[str, int] = json.loads(packed) if packed else {}
+        latest_ms = now_ms + lease_ms
         # A clock that was set back must not hold a lease for longer than its time.
-        self._ends = {
-            lease_id: min(ends_at_ms, now_ms + lease_ms) for lease_id, ends_at_ms in ends.items() if ends_at_ms > now_ms
-        }
+        self._ends = {id_: min(ends_at_ms, latest_ms) for id_, ends_at_ms in ends.items() if ends_at_ms > now_ms}
+        self.is_mended = max(ends.values(), default=0) > latest_ms
         self._note()
 
     def wait_for_ms(self, cost: int, *, quota: int) -> int:
@@ -87,21 +98,22 @@ class Leases:
         """Hold a lease, and return the new row."""
         self._ends[lease_id] = self._now_ms + self._lease_ms
         self._note()
-        return self._pack()
+        return self.pack()
 
     def release(self, lease_id: str) -> bytes:
         """Give a lease back, and return the new row."""
         self._ends.pop(lease_id, None)
         self._note()
-        return self._pack()
+        return self.pack()
+
+    def pack(self) -> bytes:
+        """Return the row as it stands."""
+        return json.dumps(self._ends, separators=(",", ":")).encode()
 
     def _note(self) -> None:
         self.used = len(self._ends)
         self.next_free_ms = min(self._ends.values()) - self._now_ms if self._ends else 0
         self.ends_at_ms = self._now_ms + self._lease_ms
-
-    def _pack(self) -> bytes:
-        return json.dumps(self._ends, separators=(",", ":")).encode()
 
 
 def open_counter(limit: Limit, packed: bytes | None, *, now_ms: int) -> Counter:

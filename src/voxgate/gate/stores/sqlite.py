@@ -156,8 +156,8 @@ class _Turn:
             bound.append((charge, partition, counter))
         readings = []
         for charge, partition, counter in bound:
-            if not waits:
-                packed = counter.admit(charge.cost, query.lease_id)
+            if not waits or counter.is_mended:
+                packed = counter.pack() if waits else counter.admit(charge.cost, query.lease_id)
                 row = (partition, charge.limit.counter, packed, counter.ends_at_ms)
                 self.connection.execute(sql.PUT_WINDOW, row)
             readings.append(Reading(charge.limit, counter.used, counter.next_free_ms))

@@ -25,7 +25,7 @@ class Window:
         window_ms: Length of the window.
     """
 
-    __slots__ = ("_entries", "_now_ms", "_window_ms", "ends_at_ms", "next_free_ms", "used")
+    __slots__ = ("_entries", "_now_ms", "_window_ms", "ends_at_ms", "is_mended", "next_free_ms", "used")
 
     def __init__(self, packed: bytes | None, *, now_ms: int, window_ms: int) -> None:
         self._entries = array("q", packed or bytes(8))
@@ -33,7 +33,9 @@ class Window:
         self._window_ms = window_ms
         self.ends_at_ms = now_ms + window_ms
         """When nothing that is in the row counts any more."""
-        if self._entries[-1] >> _COST_BITS > now_ms:
+        self.is_mended = self._entries[-1] >> _COST_BITS > now_ms
+        """Whether something lay in the future; then the row must be kept although nothing is admitted."""
+        if self.is_mended:
             self._bring_back_from_future()
         end = bisect_left(self._entries, (now_ms - window_ms + 1) << _COST_BITS, 1)
         if end > 1:
@@ -64,6 +66,10 @@ class Window:
         self._entries.append(self._now_ms << _COST_BITS | cost)
         self._entries[0] = self.used = self.used + cost
         self.next_free_ms = self.next_free_ms or self._window_ms
+        return self._entries.tobytes()
+
+    def pack(self) -> bytes:
+        """Return the row as it stands."""
         return self._entries.tobytes()
 
     def _leaves_in(self, position: int) -> int:

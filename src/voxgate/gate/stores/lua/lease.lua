@@ -28,7 +28,8 @@ function lease.wait(c, now)
 end
 
 -- Brings back ends that lie too far in the future because the clock was set back.
-function lease.mend(c)
+function lease.mend(c, now)
+  redis.call('ZREMRANGEBYSCORE', c.key, '-inf', now)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', c.key, '(' .. c.latest, '+inf')) do
     redis.call('ZADD', c.key, c.latest, id)
   end

@@ -65,8 +65,16 @@ function window.wait(c, now)
   return math.min(entry_at(c.key, -high), now) + c.span - now
 end
 
+local function trim(c)
+  if c.gone > 0 then
+    redis.call('LTRIM', c.key, 0, -c.gone - 1)
+    c.length, c.gone = c.length - c.gone, 0
+  end
+end
+
 -- Brings back what lies in the future because the clock was set back; else it would be held until then.
 function window.mend(c, now)
+  trim(c)
   for index = 0, c.length - count_until(c.key, c.length, now) - 1 do
     local rest = string.match(redis.call('LINDEX', c.key, index), '^%d+(.*)$')
     redis.call('LSET', c.key, index, now .. rest)
@@ -75,9 +83,7 @@ end
 
 -- Records a request that is admitted now.
 function window.admit(c, now)
-  if c.gone > 0 then
-    redis.call('LTRIM', c.key, 0, -c.gone - 1)
-  end
+  trim(c)
   local entry = now
   if c.cost > 1 or c.sum > 0 then
     entry = now .. ':' .. (c.sum + c.cost - 1) % SUM_MODULUS .. ':' .. c.cost - 1
