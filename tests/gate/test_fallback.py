@@ -182,13 +182,6 @@ def test_memory_is_bounded(admission, ask, ann, issuer, take_store_away, monkeyp
     assert len(admission._fallback._rows) <= 3
 
 
-def test_what_is_given_back_may_lift_a_refusal(admission):
-    """A released lease changes the version that remembered refusals ask for."""
-    before = admission.store.version()
-    admission.store.release([], lease_id="a")
-    assert admission.store.version() != before
-
-
 def test_ended_records_are_remembered_within_bounds(admission, monkeypatch):
     """The newest; the store never forgets."""
     monkeypatch.setattr("voxgate.gate.stores.watched._REMEMBERED", 3)

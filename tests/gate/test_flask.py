@@ -56,6 +56,10 @@ def add_open_routes(app, gate):
     def alive():
         return jsonify()
 
+    @app.get("/plain")
+    def plain():
+        return "<p>plain</p>"
+
     @app.get("/page")
     def page():
         return "<p>free</p>", 200, {"Content-Security-Policy": "default-src 'self'"}
@@ -330,6 +334,13 @@ class TestEveryAnswer:
     def test_what_a_view_sets_is_kept(self, client):
         """Defaults never replace a view's own header."""
         assert client.get("/page").headers.getlist("Content-Security-Policy") == ["default-src 'self'"]
+
+    def test_page_may_load_what_it_needs_and_json_nothing(self, client):
+        """Only the view knows what its page needs; neither may be framed."""
+        page, answer = (client.get(path).headers["Content-Security-Policy"] for path in ("/plain", "/alive"))
+        assert "default-src" not in page
+        assert "default-src 'none'" in answer
+        assert all("frame-ancestors 'none'" in policy for policy in (page, answer))
 
     def test_guarded_answers_are_not_stored(self, client, ann):
         """They are about somebody."""
@@ -649,6 +660,12 @@ class TestRememberedRefusals:
             assert client.get("/me", headers=bearer("x.y.z")).get_json()["code"] == "INVALID_TOKEN"
         assert trips == []
 
+    def test_logout_is_told_also_to_who_is_limited(self, client, ann):
+        """A remembered limit does not hide that the session has ended."""
+        self.exhaust(client, ann)
+        client.post("/logout", headers=bearer(ann["access"]))
+        assert client.get("/read/1", headers=bearer(ann["access"])).get_json()["code"] == "TOKEN_REVOKED"
+
     def test_other_credentials_and_routes_are_not_refused_with_it(self, client, ann):
         """What is remembered is this credential on this route."""
         self.exhaust(client, ann)
@@ -677,6 +694,109 @@ class TestRememberedRefusals:
         assert client.post("/login", headers=bearer("anything")).status_code == 429
         assert client.post("/login", environ_overrides={"REMOTE_ADDR": "192.0.2.9"}).status_code == 200
         assert len(trips) == 1
+
+
+class TestAtOnce:
+    """A route with a limit of what runs at once holds it for as long as its answer takes."""
+
+    @pytest.fixture
+    def client(self, tmp_path, clock):
+        app = Flask("slow", instance_path=str(tmp_path))
+        gate = Gate(app, Parts(clock=clock))
+
+        @app.get("/slow")
+        @gate.protect(limits="2 at once; 9 per minute")
+        def slow():
+            return app.response_class(iter(["a", "b"]))
+
+        @app.get("/open")
+        @gate.open(limits="1 at once")
+        def opened():
+            return app.response_class(iter(["a"]))
+
+        with app.app_context():
+            token = gate.issuer.open_session("ann").access_token
+        client = app.test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+        return client
+
+    def test_third_request_at_once_is_refused(self, client):
+        """Until one of the two has ended, and a request id of one's own choice changes nothing."""
+        running = [client.get("/slow", headers={"X-Request-ID": "same"}) for _ in range(2)]
+        assert client.get("/slow").status_code == 429
+        running[0].close()
+        answer = client.get("/slow")
+        assert answer.status_code == 200
+        assert answer.headers["RateLimit-Policy"] == '"slow";q=2;qu="concurrent-requests", "slow";q=9;w=60'
+        for each in (running[1], answer):
+            each.close()
+
+    def test_what_has_ended_holds_nothing(self, client):
+        """One after another, as many as the other limits let."""
+        codes = []
+        for _ in range(9):
+            with client.get("/slow") as answer:
+                codes.append(answer.status_code)
+        assert codes == [200] * 9
+
+    def test_open_route_holds_by_address(self, client):
+        """And gives back there too."""
+        for _ in range(3):
+            with client.get("/open") as first:
+                assert (first.status_code, client.get("/open").status_code) == (200, 429)
+
+    def test_store_that_is_gone_at_the_end_does_no_harm(self, client, monkeypatch):
+        """The lease then ends by itself."""
+
+        def gone(*_, **__):
+            raise StoreUnavailableError("gone")
+
+        store = client.application.extensions["voxgate"].admission.store
+        with client.get("/slow") as answer:
+            monkeypatch.setattr(store, "release", gone)
+            assert answer.data == b"ab"
+
+
+def test_second_gate_around_an_application_is_refused(tmp_path):
+    """It would count every request twice."""
+    app = Flask("x", instance_path=str(tmp_path))
+    gate = Gate(app)
+    with pytest.raises(ConfigurationError, match="already"):
+        gate.init_app(app)
+
+
+def test_session_makes_the_account_that_it_needs(tmp_path):
+    """With the lowest tier; an account that is known stays as it is."""
+    app = Flask("x", instance_path=str(tmp_path))
+    gate = Gate(app)
+    app.get("/x")(gate.protect()(lambda: {"tier": gate.principal.tier}))
+    with app.app_context():
+        new = gate.issuer.open_session("new").access_token
+        gate.issuer.set_account("known", tier="premium")
+        known = gate.issuer.open_session("known").access_token
+        key = gate.issuer.new_key("other").text
+    client = app.test_client()
+    tiers = [client.get("/x", headers=bearer(each)).get_json()["tier"] for each in (new, known, key)]
+    assert tiers == ["standard", "premium", "standard"]
+
+
+def test_view_answers_a_refusal_as_the_door_does(tmp_path):
+    """The same form, also for what a view has spent itself."""
+    app = Flask("x", instance_path=str(tmp_path))
+    app.config.update(RATELIMIT_TRY="1 per minute")
+    gate = Gate(app)
+
+    @app.get("/x")
+    @gate.open()
+    def view():
+        refusal = gate.spend({"try": "account:ann"})
+        return gate.refuse(refusal) if refusal else "ok"
+
+    client = app.test_client()
+    assert [client.get("/x").status_code for _ in range(2)] == [200, 429]
+    answer = client.get("/x")
+    assert (answer.content_type, answer.get_json()["retry_after"]) == ("application/problem+json", 60)
+    assert answer.headers["Retry-After"] == "60"
 
 
 def test_degraded_decision_is_marked(tmp_path, clock, monkeypatch):

@@ -1,5 +1,6 @@
 """THE decision: what was shown is verified without I/O, then one store call decides everything else."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +11,7 @@ from voxgate.gate.decision import Charge, Decision, Query, Reading, State, Troub
 from voxgate.gate.errors import Refusal, StoreUnavailableError, VoxgateError
 from voxgate.gate.events import EventSink
 from voxgate.gate.fallback import Fallback
+from voxgate.gate.limits import LimitKind
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.stores.base import Directory, Store
 from voxgate.gate.stores.watched import watch
@@ -43,6 +45,8 @@ class GuardedRoute:
     rule: Rule
     charges: Mapping[str, tuple[Charge, ...]]
     on_trouble: Trouble
+    holds: bool
+    """Whether a limit ``at once`` binds, so that something must be given back."""
 
 
 class Admission:
@@ -91,9 +95,16 @@ class Admission:
             ConfigurationError: The rule's limits cannot be resolved.
         """
         charges = self.tiers.charges_of(rule, name=name)
-        return GuardedRoute(rule=rule, charges=charges, on_trouble=self.tiers.on_trouble(rule, name=name))
+        return GuardedRoute(
+            rule=rule,
+            charges=charges,
+            on_trouble=self.tiers.on_trouble(rule, name=name),
+            holds=any(each.limit.kind is LimitKind.AT_ONCE for tier in charges.values() for each in tier),
+        )
 
-    def decide(self, route: GuardedRoute, credential: Credential | None, *, address: str, endpoint: str) -> Decision:
+    def decide(
+        self, route: GuardedRoute, credential: Credential | None, *, address: str, endpoint: str, lease_id: str = ""
+    ) -> Decision:
         """Decide one request; one store call, none when the credential is refused by its form or signature.
 
         Args:
@@ -101,20 +112,34 @@ class Admission:
             credential: What was shown, or None.
             address: The client's address.
             endpoint: What is asked for; told in events.
+            lease_id: Names what limits ``at once`` hold for this request, until ``release``.
 
         Returns:
             The decision; a store that does not answer is a refusal too.
         """
         if not route.rule.credentials:
-            decision = self._ask(Query(charges=at_address(route.charges, address)), route.on_trouble)
+            query = Query(charges=at_address(route.charges, address), lease_id=lease_id)
+            decision = self._ask(query, route.on_trouble)
         else:
-            decision = self._decide_shown(route, credential, address)
+            decision = self._decide_shown(route, credential, address=address, lease_id=lease_id)
         principal = decision.principal
         if decision.refusal is not None or (principal is not None and principal.kind is CredentialKind.API_KEY):
             self._report(decision, address, endpoint)
         return decision
 
-    def _decide_shown(self, route: GuardedRoute, credential: Credential | None, address: str) -> Decision:
+    def release(self, route: GuardedRoute, decision: Decision, *, address: str, lease_id: str) -> None:
+        """Give back what limits ``at once`` hold for a request that has ended; one store call."""
+        principal = decision.principal
+        tier, partition = (principal.tier, f"user:{principal.subject}") if principal else ("", f"ip:{address}")
+        charges = route.charges[tier if tier in route.charges else ""]
+        held = [replace(each, partition=partition) for each in charges if each.limit.kind is LimitKind.AT_ONCE]
+        # What cannot be given back now is free when its time is over.
+        with contextlib.suppress(StoreUnavailableError):
+            self.store.release(held, lease_id=lease_id)
+
+    def _decide_shown(
+        self, route: GuardedRoute, credential: Credential | None, *, address: str, lease_id: str
+    ) -> Decision:
         if credential is None:
             is_key_route = route.rule.credentials == {CredentialKind.API_KEY}
             return Decision(refusal=Refusal("API_KEY_MISSING" if is_key_route else "TOKEN_MISSING"))
@@ -123,7 +148,7 @@ class Admission:
         query = self._readers[credential.kind](route, credential.text)
         if isinstance(query, Refusal):
             return Decision(refusal=query)
-        decision = self._ask(query, route.on_trouble)
+        decision = self._ask(replace(query, lease_id=lease_id) if lease_id else query, route.on_trouble)
         if decision.refusal is not None and decision.refusal.code in _GUESSES:
             return self._charge_guess(decision, address)
         return decision

@@ -68,7 +68,7 @@ class Refusal:
         code: Key of the table of problems.
         message: Replaces the row's message when given.
         retry_after_s: Whole seconds after which the same request can pass.
-        wait_ms: The exact time behind ``retry_after_s``, of a limit.
+        wait_ms: The exact time behind ``retry_after_s``; 0 where it is not known.
         violated: Names of the policies that refused.
         scopes: The scopes that were needed.
         faults: The fields that were wrong, all at once.

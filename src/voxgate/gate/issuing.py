@@ -36,9 +36,14 @@ class Issuer:
         signer: Signs tokens.
         clock: Source of time.
         session_expires_s: Life of a session in seconds.
+        makes_accounts: Whether opening a session or a key makes an account that is not known yet; false where a
+            directory says who exists.
     """
 
-    def __init__(self, store: Store, signer: Signer, *, clock: Clock, session_expires_s: int) -> None:
+    def __init__(
+        self, store: Store, signer: Signer, *, clock: Clock, session_expires_s: int, makes_accounts: bool = True
+    ) -> None:
+        self._makes_accounts = makes_accounts
         self._store = store
         self._signer = signer
         self._clock = clock
@@ -49,7 +54,11 @@ class Issuer:
         self._store.put_state(AccountState(subject, tier, is_active=is_active, version=self._clock.now_ms()))
 
     def open_session(self, subject: str, *, scopes: frozenset[str] = frozenset()) -> TokenPair:
-        """Open a session of an account that ``set_account`` has made, and return its tokens."""
+        """Open a session and return its tokens.
+
+        An account that nobody has made is made with the lowest tier; one that is known stays as it is.
+        """
+        self._make_account(subject)
         session_id = base62.random_text(_SESSION_ID_LENGTH)
         expires_at_ms = self._clock.now_ms() + self._session_expires_s * 1000
         self._store.put_state(SessionState(session_id, subject, expires_at_ms))
@@ -73,6 +82,7 @@ class Issuer:
         self, subject: str, *, scopes: frozenset[str] = frozenset(), expires_at_ms: int | None = None
     ) -> api_keys.NewKey:
         """Make an API key; its text is in the answer and nowhere else."""
+        self._make_account(subject)
         key = api_keys.new_key()
         self._store.put_state(KeyState(key.key_id, subject, key.digest, scopes, expires_at_ms))
         return key
@@ -80,3 +90,8 @@ class Issuer:
     def end_key(self, key_id: str) -> None:
         """Revoke an API key for ever."""
         self._store.end_key(key_id)
+
+    def _make_account(self, subject: str) -> None:
+        if self._makes_accounts:
+            # The lowest version replaces nothing.
+            self._store.put_state(AccountState(subject, version=0))

@@ -1,9 +1,12 @@
 """The door: WSGI middleware that decides a request before Flask routes it, and completes every answer."""
 
 import hashlib
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from werkzeug.wsgi import ClosingIterator
 
 from voxgate.gate.admission import Admission, GuardedRoute
 from voxgate.gate.decision import Decision
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 VISIT = "voxgate.visit"
 REQUEST_ID = "voxgate.request_id"
 _KEY = "voxgate.memo_key"
+_LEASE = "voxgate.lease"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,8 @@ class Door:
         if decision.refusal is not None:
             return self.refuse(environ, start_response, decision)
         environ[VISIT] = Visit(route, decision)
-        return self._inner(environ, self._completed(environ, start_response, decision))
+        answer = self._inner(environ, self._completed(environ, start_response, decision))
+        return self._releasing(environ, answer) if _LEASE in environ else answer
 
     def decide(self, environ: dict[str, Any], route: GuardedRoute) -> Decision:
         """Decide the request under a route's rule."""
@@ -91,7 +96,11 @@ class Door:
         if isinstance(shown, Refusal):
             return Decision(refusal=shown)
         address, endpoint = environ.get("REMOTE_ADDR", ""), environ.get("PATH_INFO", "")
-        return self._admission.decide(route, shown, address=address, endpoint=endpoint)
+        if route.holds:
+            # Not the request's id, which the client may choose: two requests of one name would hold one lease.
+            environ[_LEASE] = secrets.token_hex(16)
+        lease_id = environ.get(_LEASE, "")
+        return self._admission.decide(route, shown, address=address, endpoint=endpoint, lease_id=lease_id)
 
     def refuse(self, environ: dict[str, Any], start_response: "StartResponse", decision: Decision) -> Iterable[bytes]:
         """Answer a refusal as a problem document."""
@@ -114,6 +123,16 @@ class Door:
             own.append(headers.HSTS)
         start_response(written.status, own)
         return () if environ["REQUEST_METHOD"] == "HEAD" else (body,)
+
+    def _releasing(self, environ: dict[str, Any], answer: Iterable[bytes]) -> Iterable[bytes]:
+        """Return the answer, and give back at its end what limits ``at once`` hold for it."""
+        visit: Visit = environ[VISIT]
+
+        def release() -> None:
+            address = environ.get("REMOTE_ADDR", "")
+            self._admission.release(visit.route, visit.decision, address=address, lease_id=environ[_LEASE])
+
+        return ClosingIterator(answer, release)
 
     def _answer_options(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a preflight; for other OPTIONS Flask names the methods, and a view of its own is decided inside."""
@@ -140,7 +159,7 @@ class Door:
                     added.append(headers.DEGRADED)
             if environ.get("wsgi.url_scheme") == "https":
                 added.append(headers.HSTS)
-            complete = headers.with_defaults(own, [*added, *headers.SECURITY_HEADERS])
+            complete = headers.completed(own, added)
             return start_response(status, complete, exc_info) if exc_info else start_response(status, complete)
 
         return start

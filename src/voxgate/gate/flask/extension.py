@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar, cast
 
-from flask import Flask, abort, current_app, request
+from flask import Flask, Response, abort, current_app, request
 
 from voxgate.gate import events
 from voxgate.gate.admission import Admission
 from voxgate.gate.clock import Clock, SystemClock
 from voxgate.gate.decision import Charge, Decision, Reading
-from voxgate.gate.errors import Refusal
+from voxgate.gate.errors import PROBLEMS, ConfigurationError, Refusal
 from voxgate.gate.events import EventSink
 from voxgate.gate.flask.config import GateConfig, read_config, read_signer, store_location
 from voxgate.gate.flask.cors import Cors
 from voxgate.gate.flask.door import REQUEST_ID, VISIT, Door, Visit
+from voxgate.gate.flask.headers import problem_body, problem_headers, write_body
 from voxgate.gate.flask.refusals import BodyFilter
 from voxgate.gate.flask.routes import RouteTable, attach_rule
 from voxgate.gate.issuing import Issuer
@@ -83,6 +84,8 @@ class Gate:
         Raises:
             ConfigurationError: A setting is unknown or cannot be used.
         """
+        if _EXTENSION in app.extensions:
+            raise ConfigurationError("Gate", "a gate stands around this application already; one is enough")
         parts = parts or Parts()
         config = parts.config or read_config(app)
         clock = parts.clock or SystemClock()
@@ -104,7 +107,13 @@ class Gate:
             body_filter=parts.body_filter,
         )
         app.wsgi_app = door  # type: ignore[method-assign]
-        issuer = Issuer(admission.store, admission.signer, clock=clock, session_expires_s=config.session_expires_s)
+        issuer = Issuer(
+            admission.store,
+            admission.signer,
+            clock=clock,
+            session_expires_s=config.session_expires_s,
+            makes_accounts=parts.directory is None,
+        )
         app.extensions[_EXTENSION] = _State(admission=admission, table=table, door=door, issuer=issuer)
 
     def check_rules(self, app: Flask) -> None:
@@ -208,6 +217,12 @@ class Gate:
         policy = self.admission.tiers.policy
         charges = [Charge(limit, partition) for name, partition in partitions.items() for limit in policy(name)]
         return self.admission.spend(charges).refusal
+
+    def refuse(self, refusal: Refusal) -> Response:
+        """Return the answer to a refusal that a view has got, as the door would give it."""
+        body = problem_body(refusal, request_id=self.request_id)
+        row = PROBLEMS[refusal.code]
+        return Response(write_body(body), row.status, problem_headers(refusal))
 
     def usage(self, charges: Sequence[Charge]) -> tuple[Reading, ...]:
         """Read limits without spending; one store call.

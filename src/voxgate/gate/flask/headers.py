@@ -21,11 +21,19 @@ _AT_ONCE = ';qu="concurrent-requests"'
 
 Header = tuple[str, str]
 
-SECURITY_HEADERS: tuple[Header, ...] = (
+_EVERYWHERE: tuple[Header, ...] = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("X-Frame-Options", "DENY"),
+)
+SECURITY_HEADERS: tuple[Header, ...] = (
+    *_EVERYWHERE,
     ("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
+)
+# A page needs its scripts and styles; which ones only the view knows that makes it.
+_PAGE_HEADERS: tuple[Header, ...] = (
+    *_EVERYWHERE,
+    ("Content-Security-Policy", "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
 )
 # Says that the store was out of reach and the policy let one process decide alone.
 DEGRADED: Header = ("X-Gate-Degraded", "1")
@@ -99,13 +107,15 @@ def limit_headers(readings: Sequence[Reading]) -> list[Header]:
     return [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(states))]
 
 
-def with_defaults(headers: Iterable[Header], defaults: Iterable[Header]) -> list[Header]:
-    """Return the headers, and those defaults whose name is not among them."""
-    complete = list(headers)
-    names = set()
-    for name, _ in complete:
+def completed(own: Iterable[Header], added: Iterable[Header]) -> list[Header]:
+    """Return an answer's own headers, with those added and the security headers whose names are not among them."""
+    complete = list(own)
+    names, defaults = set(), SECURITY_HEADERS
+    for name, value in complete:
         names.add(name.lower())
-    for name, value in defaults:
+        if value.startswith("text/html"):
+            defaults = _PAGE_HEADERS
+    for name, value in (*added, *defaults):
         if name.lower() not in names:
             complete.append((name, value))
     return complete

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from voxgate.gate.decision import AccountState, Charge, Decision, KeyState, Query, Reading, SessionState, State, Unknown
 from voxgate.gate.errors import Refusal
-from voxgate.gate.limits import Limit
+from voxgate.gate.limits import Limit, LimitKind
 
 
 class Store(Protocol):
@@ -78,10 +78,12 @@ def refuse_over_limits(waits: Sequence[tuple[int, Limit]]) -> Refusal:
         waits: For each limit that refuses the milliseconds until the request fits; at least one.
     """
     wait_ms, limit = max(waits, key=lambda each: each[0])
+    # What runs may end at any moment, so the wait for it is the longest and not the exact one.
+    is_exact = all(each.kind is not LimitKind.AT_ONCE for _, each in waits)
     return Refusal(
         "RATE_LIMITED",
         message=f"Too many requests. Limit: {limit}",
         retry_after_s=-(-wait_ms // 1000),
-        wait_ms=wait_ms,
+        wait_ms=wait_ms if is_exact else 0,
         violated=tuple(limit.name for _, limit in waits),
     )

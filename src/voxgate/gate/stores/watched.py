@@ -1,9 +1,8 @@
 """A store that notes what this process changes, so that what is remembered beside it is dropped at once."""
 
 import threading
-from collections.abc import Sequence
 
-from voxgate.gate.decision import AccountState, Charge, State
+from voxgate.gate.decision import AccountState, State
 from voxgate.gate.stores.base import Store
 
 # More ended records than that in one process and the oldest are forgotten here; the store never forgets.
@@ -24,6 +23,7 @@ class WatchedStore:
         self._lock = threading.Lock()
         self.decide = inner.decide
         self.usage = inner.usage
+        self.release = inner.release
         self.ping = inner.ping
         self.close = inner.close
 
@@ -56,11 +56,6 @@ class WatchedStore:
         self._note_end(key_id)
         self._inner.end_key(key_id)
 
-    def release(self, charges: Sequence[Charge], *, lease_id: str) -> None:
-        """Give back what limits ``at once`` hold under a name; every charge names its partition."""
-        self._inner.release(charges, lease_id=lease_id)
-        self._changes += 1
-
     def reset(self, partition: str) -> int:
         """Forget every counter of a partition; returns how many there were."""
         count = self._inner.reset(partition)
@@ -69,6 +64,7 @@ class WatchedStore:
 
     def _note_end(self, record_id: str) -> None:
         with self._lock:
+            self._changes += 1
             if len(self._ended) >= _REMEMBERED:
                 del self._ended[next(iter(self._ended))]
             self._ended[record_id] = None
