@@ -12,6 +12,8 @@ from flask import Flask
 from tests.speech.measure import assert_is_speech, read
 from tests.support.waiting import eventually
 
+from voxgate.cli import COMMANDS
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 ADDRESS = "http://127.0.0.1:5000"
@@ -97,12 +99,10 @@ def test_command_without_a_server_speaks(terminal, tmp_path):
     assert_is_speech(read(audio.read_bytes()))
 
 
-def test_every_other_command_exists(terminal):
-    """What stands in the text between back quotes as a command of voxgate has a help."""
-    named = set(re.findall(r"`(voxgate \w+)", README))
-    assert {"voxgate init", "voxgate doctor"} <= named
-    for command in named:
-        terminal.run(f"{command} --help")
+def test_every_other_command_exists():
+    """What stands in the text between back quotes as a command of voxgate is one."""
+    named = set(re.findall(r"`voxgate (\w+)", README))
+    assert {"init", "doctor"} <= named <= set(COMMANDS)
 
 
 def test_door_alone_guards(tmp_path, monkeypatch):
