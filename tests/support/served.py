@@ -34,6 +34,7 @@ class Served:
 
     def __init__(self, data: Path, *, workers: int = 1, settings: dict[str, str] | None = None) -> None:
         self.data = data
+        self._has_ended = False
         self._home = data.parent / f"{data.name}-home"
         self._home.mkdir(exist_ok=True)
         self._environment = {"PATH": os.environ["PATH"], "HOME": str(self._home), "LANG": "C.UTF-8", **(settings or {})}
@@ -99,15 +100,20 @@ class Served:
         """Ask it to stop, as a service manager does; returns its exit status once every process has ended."""
         self._process.send_signal(signal.SIGTERM)
         status = self._process.wait(timeout=60)
-        eventually(lambda: not self.pids, "the end of every process")
+        self._wait_for_the_end()
         return status
 
     def kill(self) -> None:
-        """Kill every process at once, as a power cut does."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        """Kill every process at once, as a power cut does; killing again is no error."""
+        if not self._has_ended:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._wait_for_the_end()
+
+    def _wait_for_the_end(self) -> None:
         eventually(lambda: not self.pids, "the end of every process")
+        self._has_ended = True  # from now on another program may have its number
 
     def _find_url(self) -> str | None:
         assert self._process.poll() is None, self.output
