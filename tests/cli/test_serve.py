@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -88,8 +89,8 @@ class TestServe:
         """The service goes on."""
         process = start("--port", "0")
         port = port_of(process)
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True)  # noqa: PLW1510
-        os.kill(int(children.stdout.split()[0]), signal.SIGKILL)
+        (worker,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(worker), signal.SIGKILL)
         back = threading.Event()
         while not answers("127.0.0.1", port):
             back.wait(0.02)
