@@ -32,7 +32,7 @@ EVENTS = {
     "authn_password_change": "A password was changed.",
     "authz_fail": "A proven caller asked for what it may not do.",
     "user_created": "An account was made.",
-    "user_updated": "An account was disabled, enabled or moved to another tier.",
+    "user_updated": "An account was disabled, enabled or moved to another tier, or the terms of a key were changed.",
     "gate_store_unavailable": "The gate's store did not answer; told once until it does.",
     "gate_store_recovered": "The gate's store answers again.",
     "tts_job_submitted": "A text was accepted to be spoken.",

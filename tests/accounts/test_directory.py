@@ -25,12 +25,12 @@ def ask_after_loss(tmp_path, clock, directory):
 
 
 def about_session(pair):
-    return Query(charges={}, kind=CredentialKind.ACCESS, credential_id=pair.session_id)
+    return Query(charges={"": ()}, kind=CredentialKind.ACCESS, credential_id=pair.session_id)
 
 
 def about_key(text):
     key = parse_key(text)
-    return Query(charges={}, kind=CredentialKind.API_KEY, credential_id=key.key_id, digest=key.digest)
+    return Query(charges={"": ()}, kind=CredentialKind.API_KEY, credential_id=key.key_id, digest=key.digest)
 
 
 def test_states_are_what_was_written(directory, register, sessions):

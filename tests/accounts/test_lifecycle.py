@@ -16,12 +16,12 @@ from voxgate.gate.principal import CredentialKind
 
 def ask_key(store, text, *, tier=None):
     key = parse_key(text)
-    query = Query(charges={}, kind=CredentialKind.API_KEY, credential_id=key.key_id, digest=key.digest, tier=tier)
+    query = Query(charges={"": ()}, kind=CredentialKind.API_KEY, credential_id=key.key_id, digest=key.digest, tier=tier)
     return store.decide(query)
 
 
 def ask_session(store, session_id):
-    return store.decide(Query(charges={}, kind=CredentialKind.ACCESS, credential_id=session_id))
+    return store.decide(Query(charges={"": ()}, kind=CredentialKind.ACCESS, credential_id=session_id))
 
 
 class TestRegister:

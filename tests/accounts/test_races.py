@@ -81,7 +81,7 @@ def test_store_ends_with_the_newest_state(accounts, account, store, sessions):
     """However the messages to the store overtake each other, it keeps what SQL says."""
     pair = sessions.open(account, address="", device="")
     at_once(8, lambda number: accounts.set_active(account.subject, number % 2 == 0))
-    decision = store.decide(Query(charges={}, kind=CredentialKind.ACCESS, credential_id=pair.session_id))
+    decision = store.decide(Query(charges={"": ()}, kind=CredentialKind.ACCESS, credential_id=pair.session_id))
     assert decision.is_allowed == accounts.find(account.subject).is_active
 
 
@@ -103,7 +103,7 @@ def test_new_password_leaves_no_session_of_the_old_one(accounts, account, sessio
         changing.result()
     for pair in opened:
         if hasattr(pair, "session_id"):
-            query = Query(charges={}, kind=CredentialKind.ACCESS, credential_id=pair.session_id)
+            query = Query(charges={"": ()}, kind=CredentialKind.ACCESS, credential_id=pair.session_id)
             assert store.decide(query).refusal.code == "TOKEN_REVOKED"
 
 

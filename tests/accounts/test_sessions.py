@@ -15,7 +15,7 @@ def pair(sessions, account):
 
 
 def ask(store, session_id):
-    return store.decide(Query(charges={}, kind=CredentialKind.ACCESS, credential_id=session_id))
+    return store.decide(Query(charges={"": ()}, kind=CredentialKind.ACCESS, credential_id=session_id))
 
 
 class TestOpen:

@@ -206,6 +206,33 @@ class TestKeys:
         assert run("keys", "revoke", "ann", key_id).exit_code == 0
         assert key_id not in run("keys", "list", "ann").stdout
 
+    def test_scopes_are_given_together_or_one_by_one(self, run, ann):
+        """As people write lists."""
+        for options in (["--scopes", "tts:generate, tts:read"], ["--scope", "tts:generate", "--scope", "tts:read"]):
+            assert run("keys", "new", "ann", "--name", "both", *options).exit_code == 0
+        assert run("keys", "list", "ann").stdout.count("tts:generate,tts:read  both") == 2
+
+    def test_a_key_is_rotated_with_an_overlap(self, run, ann, data):
+        """The new key is shown once, with when the old one ends; a key is replaced once."""
+        made = run("keys", "new", "ann", "--name", "laptop", "--scopes", "tts:read").stdout
+        old_id = re.search(r"key id:  (\S+)", made)[1]
+        rotated = run("keys", "rotate", "ann", old_id, "--overlap", "2 hours")
+        new_id, text = re.search(r"key id:  (\S+)\napi key: (\S+)", rotated.stdout).groups()
+        assert parse_key(text).key_id == new_id
+        assert re.search(rf"key {old_id} ends \d{{4}}-\d\d-\d\d \d\d:\d\d UTC", rotated.stdout)
+        assert run("keys", "list", "ann").stdout.count("tts:read  laptop") == 2
+        assert "rotated" in run("keys", "rotate", "ann", old_id).stderr
+        assert events_of(data)[-1] | {"key_id": new_id, "replaces": old_id, "by": "cli"} == events_of(data)[-1]
+
+    @pytest.mark.parametrize("overlap", ["soon", "31 days"])
+    def test_a_bad_overlap_is_refused(self, run, ann, overlap):
+        """With the right form or the bounds."""
+        key_id = run("keys", "list", "ann").stdout.split()[0]
+        result = run("keys", "rotate", "ann", key_id, "--overlap", overlap)
+        assert result.exit_code in (1, 2)
+        assert "overlap" in result.stderr
+        assert result.stdout == ""
+
     @pytest.mark.parametrize("arguments", [["--expires-in", "soon"], ["--scope", "NOT A SCOPE"], ["--name", "x" * 200]])
     def test_a_bad_option_is_refused(self, run, ann, arguments):
         """With the right form."""

@@ -68,3 +68,4 @@ class ApiKey(Base):
     created_at_ms: Mapped[int]
     expires_at_ms: Mapped[int | None]
     ended_at_ms: Mapped[int | None]
+    successor_id: Mapped[str | None] = mapped_column(String(64))

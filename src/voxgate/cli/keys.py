@@ -11,24 +11,28 @@ from voxgate.settings.forms import read_duration
 
 @click.group()
 def keys() -> None:
-    """List, make and revoke API keys. USER is a user name, an e-mail address or an id."""
+    """List, make, rotate and revoke API keys. USER is a user name, an e-mail address or an id."""
 
 
 @keys.command("new")
 @click.argument("user")
 @click.option("--name", default="", help="What the key is for.")
-@click.option("--scope", "scopes", multiple=True, help="What it may do, such as tts:generate; everything unless given.")
+@click.option(
+    "--scopes",
+    "--scope",
+    multiple=True,
+    metavar="WORDS",
+    help="What it may do, such as tts:generate,tts:read; everything unless given.",
+)
 @click.option("--expires-in", metavar="TIME", help="Its life, such as '90 days'; no end unless given.")
 @data_option
 def new(*, user: str, name: str, scopes: tuple[str, ...], expires_in: str | None, data: str | None) -> None:
     """Make a key and print it; it is shown only once."""
-    lifetime_s = None if expires_in is None else _read_lifetime(expires_in)
+    expires_in_s = None if expires_in is None else _read_time(expires_in, "--expires-in")
+    words = frozenset(word.strip() for text in scopes for word in text.split(","))
     with opened(data) as services:
         account = get_account(services, user)
-        expires_at_ms = None if lifetime_s is None else services.clock.now_ms() + lifetime_s * 1000
-        issued = granted(
-            services.api_keys.create(account.subject, name=name, scopes=frozenset(scopes), expires_at_ms=expires_at_ms)
-        )
+        issued = granted(services.api_keys.create(account.subject, name=name, scopes=words, expires_in_s=expires_in_s))
         fields = {"user_id": account.subject, "key_id": issued.key_id, "by": "cli"}
         services.events(events.AUTHN_TOKEN_CREATED, fields)
     click.echo(f"key id:  {issued.key_id}")
@@ -51,6 +55,27 @@ def list_keys(user: str, data: str | None) -> None:
         click.echo(f"There is no key; make one with: voxgate keys new {user}", err=True)
 
 
+@keys.command("rotate")
+@click.argument("user")
+@click.argument("key_id")
+@click.option(
+    "--overlap", default="24 hours", show_default=True, metavar="TIME", help="How long the old key goes on; 0 ends it."
+)
+@data_option
+def rotate(*, user: str, key_id: str, overlap: str, data: str | None) -> None:
+    """Replace a key by a new one with the same name, scopes and end; it is shown only once."""
+    overlap_s = _read_time(overlap, "--overlap")
+    with opened(data) as services:
+        account = get_account(services, user)
+        rotated = granted(services.api_keys.rotate(account.subject, key_id, overlap_s=overlap_s))
+        new_id = rotated.issued.key_id
+        fields = {"user_id": account.subject, "key_id": new_id, "replaces": key_id, "by": "cli"}
+        services.events(events.AUTHN_TOKEN_CREATED, fields)
+    click.echo(f"key id:  {new_id}")
+    click.echo(f"api key: {rotated.issued.text}")
+    click.echo(f"key {key_id} ends {datetime.fromtimestamp(rotated.replaced_at_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC")
+
+
 @keys.command("revoke")
 @click.argument("user")
 @click.argument("key_id")
@@ -66,11 +91,11 @@ def revoke(user: str, key_id: str, data: str | None) -> None:
     click.echo(f"key {key_id} is revoked")
 
 
-def _read_lifetime(text: str) -> int:
+def _read_time(text: str, option: str) -> int:
     try:
         return read_duration(text)
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--expires-in") from error
+        raise click.BadParameter(str(error), param_hint=option) from error
 
 
 def _date(at_ms: int) -> str:

@@ -211,6 +211,9 @@ class Settings(BaseModel):
         "30 per minute"
     )
     ratelimit_refresh: Annotated[LimitText, Setting("RATELIMIT_REFRESH", "Limit of token refreshes.")] = "30 per minute"
+    ratelimit_account: Annotated[
+        LimitText, Setting("RATELIMIT_ACCOUNT", "Limit of managing one's own keys, sessions and password.")
+    ] = "60 per minute"
     ratelimit_protected: Annotated[LimitText, Setting("RATELIMIT_PROTECTED", "Limit of `GET /protected`.")] = (
         "5 per minute"
     )

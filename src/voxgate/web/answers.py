@@ -37,6 +37,13 @@ def secret_answer(body: BaseModel, status: int = 200) -> Response:
     return answer(body, status, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
 
 
+def empty_answer() -> Response:
+    """Return 204: it is done, and there is nothing to tell."""
+    empty = Response(status=204)
+    del empty.headers["Content-Type"]
+    return empty
+
+
 def text_of_time(at_ms: int) -> str:
     """Return milliseconds since the epoch as RFC 3339 text, UTC, whole seconds."""
     return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,6 +5,7 @@ from flask import Blueprint, Response
 from voxgate.gate import events
 from voxgate.gate.errors import Refusal
 from voxgate.web.answers import answer, secret_answer
+from voxgate.web.api_keys import of_the_caller
 from voxgate.web.bodies import read_body
 from voxgate.web.door import gate
 from voxgate.web.problems import refuse
@@ -69,7 +70,7 @@ def make_api_key() -> Response:
     """Make one more API key."""
     issued = services().api_keys.create(gate.principal.subject, name="")
     if isinstance(issued, Refusal):
-        return refuse(Refusal("INVALID_TOKEN"))  # the account is gone since the gate let it in
+        return refuse(of_the_caller(issued))
     tell(events.AUTHN_TOKEN_CREATED, user_id=gate.principal.subject, key_id=issued.key_id)
     return secret_answer(ApiKeyAnswer(api_key=issued.text))
 

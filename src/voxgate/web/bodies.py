@@ -18,6 +18,8 @@ _DETAILS = {
     "string_type": "must be a string",
     "string_unicode": "must be a string of Unicode characters",
     "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "list_type": "must be a list",
     "finite_number": "must be a finite number",
 }
 

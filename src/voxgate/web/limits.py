@@ -16,6 +16,7 @@ _POLICIES = {
     "/api/v1/tts/generate": "tts-generate",
     "/api/v1/tts/status": "tts-status",
     "/api/v1/auth/refresh": "refresh",
+    "/api/v1/auth/api-keys": "account",
 }
 _ROOT_POLICIES = {"/protected": "protected"}
 

@@ -9,7 +9,7 @@ from openapi_pydantic import OpenAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from voxgate.web.operations import Media, Operation, Success
+from voxgate.web.operation import Media, Operation, Success
 from voxgate.web.problems import problem_for
 from voxgate.web.schemas import Body, ProblemAnswer
 
@@ -116,7 +116,8 @@ def _describe(operation: Operation) -> Json:
             for each in operation.parameters
         ]
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": {"application/json": _schema_of(operation.body)}}
+        content = {"application/json": _schema_of(operation.body)}
+        described["requestBody"] = {"required": operation.is_body_required, "content": content}
     return described
 
 

@@ -1,116 +1,10 @@
-"""One table of every operation over HTTP: who may call it, what it takes, everything it can answer."""
-
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from pydantic import BaseModel
+"""The table of every operation over HTTP."""
 
 from voxgate.web import schemas
+from voxgate.web.account_operations import ACCOUNT_OPERATIONS
+from voxgate.web.operation import ACCESS, ANY, REFRESH, Media, Operation, Parameter
 
-ACCESS = ("access",)
-REFRESH = ("refresh",)
-ANY = ("access", "api_key")
-
-_JSON_BODY = ("INVALID_JSON", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "VALIDATION_FAILED")
-_GUARDED = (
-    "INVALID_REQUEST",
-    "TOKEN_MISSING",
-    "INVALID_TOKEN",
-    "TOKEN_EXPIRED",
-    "TOKEN_REVOKED",
-    "ACCOUNT_DISABLED",
-    "INSUFFICIENT_SCOPE",
-)
 _LOGIN = ("CREDENTIALS_MISSING", "INVALID_CREDENTIALS", "LOGIN_DISABLED", "HASHING_BUSY")
-
-
-@dataclass(frozen=True, slots=True)
-class Media:
-    """An answer that is not JSON.
-
-    Attributes:
-        description: What it is.
-        types: Media types that it can have; none for an answer without a body.
-        headers: Names of headers that it carries.
-    """
-
-    description: str
-    types: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
-
-
-Success = type[BaseModel] | Media
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of an operation, a string.
-
-    Attributes:
-        name: Its name.
-        place: ``path``, ``query`` or ``header``.
-        description: What it means.
-    """
-
-    name: str
-    place: str
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One method of one path.
-
-    Attributes:
-        method: HTTP method, lower case.
-        path: Path with its parameters in braces.
-        summary: What it does, one line.
-        answers: Successes by status.
-        credentials: Kinds of credential that it accepts; empty when it is open.
-        is_limited: False for what is never limited.
-        body: What it takes, or None.
-        codes: Its own refusals, beside those of every operation of its kind.
-        parameters: Its parameters.
-        headers: Headers of its success.
-    """
-
-    method: str
-    path: str
-    summary: str
-    answers: Mapping[int, Success]
-    credentials: tuple[str, ...] = ()
-    is_limited: bool = True
-    body: type[schemas.Body] | None = None
-    codes: tuple[str, ...] = ()
-    parameters: tuple[Parameter, ...] = field(default=())
-    headers: tuple[str, ...] = ()
-
-    @property
-    def operation_id(self) -> str:
-        """Name of the operation in generated clients."""
-        words = self.path.replace("/api/v1/", "/").strip("/").replace("{", "by-").replace("}", "")
-        return "_".join((self.method, *words.replace("/", "-").replace(".", "-").split("-"))).rstrip("_")
-
-    @property
-    def tag(self) -> str:
-        """The group that it is shown in."""
-        parts = self.path.strip("/").split("/")
-        if parts[:2] == ["api", "v1"]:
-            return {"auth": "Accounts and sessions", "tts": "Speech"}.get(parts[2], "Limits")
-        return "Root routes" if parts[0] in {"login", "protected", "refresh", "logout"} else "Operations"
-
-    @property
-    def every_code(self) -> tuple[str, ...]:
-        """Every refusal that it can answer, its own first."""
-        found = [*self.codes, *(_JSON_BODY if self.body else ())]
-        if self.credentials:
-            found += _GUARDED
-        if "api_key" in self.credentials:
-            found += ["API_KEY_INVALID", "API_KEY_EXPIRED"]
-        if self.is_limited:
-            found += ["RATE_LIMITED", "STORE_UNAVAILABLE", "DATABASE_UNAVAILABLE"]
-        return tuple(dict.fromkeys([*found, "INTERNAL_ERROR"]))
-
 
 _JOB_ID = Parameter("job_id", "path", "The job's id, as `POST /api/v1/tts/generate` gave it.")
 _AUDIO = ("audio/wav", "audio/mpeg")
@@ -160,8 +54,10 @@ _AUTH = (
         "Make one more API key",
         {200: schemas.ApiKeyAnswer},
         credentials=ACCESS,
+        codes=("TOO_MANY_KEYS",),
     ),
     Operation("get", "/api/v1/auth/me", "See the own account", {200: schemas.UserAnswer}, credentials=ANY),
+    *ACCOUNT_OPERATIONS,
 )
 
 _TTS = (

@@ -53,9 +53,13 @@ _ROWS = (
     Problem("NOT_FOUND", 404, "Not Found", "Not found", "There is nothing at this address; /docs lists what there is."),
     Problem("ACCOUNT_UNKNOWN", 404, "Not Found", "Account not found", "There is no such account."),
     Problem("JOB_NOT_FOUND", 404, "Not Found", "Job not found", "You have no job of this id."),
+    Problem("KEY_NOT_FOUND", 404, "Not Found", "API key not found", "You have no API key of this id."),
     Problem("METHOD_NOT_ALLOWED", 405, "Method Not Allowed", "Method not allowed", "See the Allow header."),
     Problem("USERNAME_TAKEN", 409, "Conflict", "Username already exists", "Choose another user name."),
     Problem("EMAIL_TAKEN", 409, "Conflict", "Email already exists", "Log in, or use another address."),
+    Problem("TOO_MANY_KEYS", 409, "Conflict", "Too many API keys", "End a key that is not used, or let one expire."),
+    Problem("KEY_EXPIRED", 409, "Conflict", "API key has expired", "It cannot be changed any more; make a new one."),
+    Problem("KEY_ROTATED", 409, "Conflict", "API key was rotated", "Change its successor, or end this one."),
     Problem("AUDIO_NOT_READY", 409, "Conflict", "Audio not ready", "The job is not done; see its status."),
     Problem("AUDIO_EXPIRED", 410, "Gone", "Audio expired", "The audio has been removed; generate it again."),
     Problem(

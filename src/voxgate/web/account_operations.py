@@ -1,0 +1,56 @@
+"""The operations on the own account's keys, sessions and password; access tokens alone open them."""
+
+from voxgate.web import account_schemas as schemas
+from voxgate.web.operation import ACCESS, Media, Operation, Parameter
+
+_KEY_ID = Parameter("key_id", "path", "The key's id, as the list gives it.")
+_ENDED = Media("It has ended; it may have ended before.")
+
+ACCOUNT_OPERATIONS = (
+    Operation(
+        "get",
+        "/api/v1/auth/api-keys",
+        "List the own API keys, never their secrets",
+        {200: schemas.KeysAnswer},
+        credentials=ACCESS,
+    ),
+    Operation(
+        "post",
+        "/api/v1/auth/api-keys",
+        "Make an API key with a name, scopes and an end",
+        {201: schemas.IssuedKeyAnswer},
+        credentials=ACCESS,
+        body=schemas.NewKeyBody,
+        codes=("TOO_MANY_KEYS",),
+    ),
+    Operation(
+        "patch",
+        "/api/v1/auth/api-keys/{key_id}",
+        "Change the name, scopes or end of an API key, from the next request",
+        {200: schemas.KeyAnswer},
+        credentials=ACCESS,
+        body=schemas.KeyChangeBody,
+        codes=("KEY_NOT_FOUND", "KEY_EXPIRED", "KEY_ROTATED"),
+        parameters=(_KEY_ID,),
+    ),
+    Operation(
+        "delete",
+        "/api/v1/auth/api-keys/{key_id}",
+        "End an API key, from the next request",
+        {204: _ENDED},
+        credentials=ACCESS,
+        codes=("KEY_NOT_FOUND",),
+        parameters=(_KEY_ID,),
+    ),
+    Operation(
+        "post",
+        "/api/v1/auth/api-keys/{key_id}/rotate",
+        "Replace an API key by a new one with the same name, scopes and end",
+        {201: schemas.RotatedKeyAnswer},
+        credentials=ACCESS,
+        body=schemas.KeyRotationBody,
+        is_body_required=False,
+        codes=("KEY_NOT_FOUND", "KEY_EXPIRED", "KEY_ROTATED", "TOO_MANY_KEYS"),
+        parameters=(_KEY_ID,),
+    ),
+)

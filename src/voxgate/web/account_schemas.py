@@ -1,0 +1,72 @@
+"""The shape of every JSON body about the own account's keys, sessions and password."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from voxgate.accounts.api_keys import DEFAULT_OVERLAP_S
+from voxgate.accounts.key_values import MAX_EXPIRES_IN_S, MAX_NAME_CHARACTERS, MAX_OVERLAP_S, MIN_EXPIRES_IN_S
+from voxgate.accounts.scopes import SCOPES, Scope
+from voxgate.web.schemas import Answer, Body
+
+_KeyName = Annotated[str, StringConstraints(max_length=MAX_NAME_CHARACTERS)]
+_Scopes = Annotated[list[Scope], Field(max_length=4 * len(SCOPES))]
+_ExpiresIn = Annotated[int, Field(ge=MIN_EXPIRES_IN_S, le=MAX_EXPIRES_IN_S)] | None
+
+
+class NewKeyBody(Body):
+    """What a new API key is for."""
+
+    name: _KeyName = Field(description="Your name for the key.", examples=["laptop"])
+    scopes: _Scopes = Field(default_factory=list, description="What it may do; none for all that the account may do.")
+    expires_in: _ExpiresIn = Field(None, description="Its life in seconds; `null` for no end.")
+
+
+class KeyChangeBody(Body):
+    """What is to change of an API key; what is absent stays."""
+
+    name: _KeyName = Field(default_factory=str, description="The new name.")
+    scopes: _Scopes = Field(default_factory=list, description="The new scopes; `[]` for all that the account may do.")
+    expires_in: _ExpiresIn = Field(None, description="The life from now in seconds; `null` for no end.")
+
+
+class KeyRotationBody(Body):
+    """How an API key is replaced."""
+
+    overlap_s: int = Field(
+        default=DEFAULT_OVERLAP_S,
+        ge=0,
+        le=MAX_OVERLAP_S,
+        description="Seconds that the old key goes on working; 0 ends it at once.",
+    )
+
+
+class KeyAnswer(Answer):
+    """An API key, without its secret."""
+
+    id: str
+    name: str
+    hint: str = Field(description="The last characters of the secret.")
+    scopes: list[str] = Field(description="What it may do; none for all that the account may do.")
+    created_at: str = Field(description="RFC 3339, UTC.")
+    expires_at: str | None = Field(description="RFC 3339, UTC; `null` for no end.")
+    successor_id: str | None = Field(description="Id of the key that has replaced it.")
+
+
+class KeysAnswer(Answer):
+    """The own API keys, oldest first."""
+
+    api_keys: list[KeyAnswer]
+
+
+class IssuedKeyAnswer(KeyAnswer):
+    """A new API key, whose text is shown only here."""
+
+    api_key: str
+
+
+class RotatedKeyAnswer(IssuedKeyAnswer):
+    """An API key that has replaced another; its text is shown only here."""
+
+    replaces: str = Field(description="Id of the old key.")
+    replaced_at: str = Field(description="When the old key ends; RFC 3339, UTC.")
