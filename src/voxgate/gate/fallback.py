@@ -61,7 +61,7 @@ class Fallback:
     def _spend(self, query: Query, principal: Principal | None) -> Decision:
         own, tier = (f"user:{principal.subject}", principal.tier) if principal else ("", "")
         bound, waits = [], []
-        for charge in query.charges[tier if tier in query.charges else ""]:
+        for charge in query.charges.get(tier if tier in query.charges else "", ()):
             share = replace(charge.limit, quota=-(-charge.limit.quota // self._processes))
             key = (charge.partition or own, share.counter)
             counter = open_counter(share, self._rows.get(key), now_ms=self._clock.now_ms())

@@ -145,7 +145,7 @@ class _Turn:
         """Spend every limit that binds, or none of them."""
         own = f"user:{principal.subject}" if principal else ""
         tier = principal.tier if principal else ""
-        charges = query.charges[tier if tier in query.charges else ""]
+        charges = query.charges.get(tier if tier in query.charges else "", ())
         bound, waits = [], []
         for charge in charges:
             partition = charge.partition or own
