@@ -13,6 +13,8 @@ from voxgate.gate.api_keys import parse_key
 from voxgate.gate.decision import Charge, Query
 from voxgate.gate.limits import parse_limits
 from voxgate.gate.stores import open_store
+from voxgate.settings import load_settings
+from voxgate.web.services import open_services
 
 
 def events_of(data):
@@ -168,6 +170,23 @@ class TestUsers:
         assert result.exit_code == 0
         assert "every session of the account has ended" in result.stdout
 
+    def test_sessions_are_ended_for_one_account_or_for_all(self, run, ann, data):
+        """With how many they were; keys and passwords stay."""
+        subject = re.search(r"user id: (\S+)", ann.stdout)[1]
+        for count, words in ((1, "1 session has ended"), (2, "2 sessions have ended"), (0, "0 sessions have ended")):
+            log_in(data, subject, times=count)
+            assert run("users", "logout", "ann").stdout == f"{words} of ann\n"
+        log_in(data, subject, times=2)
+        assert run("users", "logout", "--all").stdout == "2 sessions have ended of all accounts\n"
+        names = [(line["event"], line["sessions"], line["by"]) for line in events_of(data)[1:]]
+        assert names == [("authn_token_revoked", count, "cli") for count in (1, 2, 0, 2)]
+        assert run("keys", "list", "ann").stdout
+
+    @pytest.mark.parametrize("arguments", [[], ["ann", "--all"]])
+    def test_a_logout_of_nobody_or_of_one_and_all_is_a_wrong_use(self, run, ann, arguments):
+        """Nobody ends everything by a slip."""
+        assert run("users", "logout", *arguments).exit_code == 2
+
     def test_an_unknown_account_is_named_with_the_way_to_find_the_right_one(self, run):
         """One line."""
         result = run("users", "disable", "nobody")
@@ -280,6 +299,14 @@ class TestLimits:
     def test_an_address_can_be_reset(self, run):
         """Somebody locked out of registering is let in again."""
         assert run("limits", "reset", "192.0.2.7").stdout == "0 counters of 192.0.2.7 forgotten\n"
+
+
+def log_in(data, subject, *, times):
+    services = open_services(load_settings({"VOXGATE_DATA": str(data)}))
+    account = services.accounts.find(subject)
+    for _ in range(times):
+        services.sessions.open(account, address="", device="")
+    services.close()
 
 
 def spend(data, partition, name, text, *, times):

@@ -15,7 +15,7 @@ from voxgate.accounts.models import User, UserSession
 from voxgate.accounts.names import find_email_fault, find_username_fault, fold, normalize
 from voxgate.accounts.password_rules import rules_for
 from voxgate.accounts.passwords import Hasher
-from voxgate.accounts.sessions import end_rows
+from voxgate.accounts.sessions import end_rows, tell_ends
 from voxgate.gate.api_keys import new_key
 from voxgate.gate.clock import Clock
 from voxgate.gate.decision import DEFAULT_TIER
@@ -219,11 +219,10 @@ class Accounts:
             user.version += 1
             user.updated_at_ms = now_ms
             if ends_sessions:
-                ended = end_rows(session, subject, now_ms=now_ms)
+                ended, _ = end_rows(session, subject, now_ms=now_ms)
         account = Account.of(user)
         self._store.put_state(account.state)
-        for row in ended:
-            self._store.end_session(row.session_id, expires_at_ms=row.expires_at_ms)
+        tell_ends(self._store, ended)
         return account
 
 

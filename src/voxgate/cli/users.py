@@ -91,6 +91,23 @@ def set_password(*, user: str, password_stdin: bool, data: str | None) -> None:
     click.echo(f"{account.username} has a new password; every session of the account has ended")
 
 
+@users.command("logout")
+@click.argument("user", required=False)
+@click.option("--all", "is_all", is_flag=True, help="End the sessions of every account.")
+@data_option
+def logout(*, user: str | None, is_all: bool, data: str | None) -> None:
+    """End every session of an account that was opened before now; its password and its API keys stay."""
+    if is_all == (user is not None):
+        raise click.UsageError("name one USER, or give --all")
+    with opened(data) as services:
+        account = None if user is None else get_account(services, user)
+        count = services.sessions.end_everybody() if account is None else services.sessions.end_all(account.subject)
+        fields = {"user_id": account and account.subject, "sessions": count, "by": "cli"}
+        services.events(events.AUTHN_TOKEN_REVOKED, fields)
+    ended = "1 session has ended" if count == 1 else f"{count} sessions have ended"
+    click.echo(f"{ended} of {'all accounts' if account is None else account.username}")
+
+
 def _set_active(user: str, data: str | None, *, is_active: bool) -> None:
     with opened(data) as services:
         account = granted(services.accounts.set_active(get_account(services, user).subject, is_active))

@@ -70,3 +70,27 @@ class RotatedKeyAnswer(IssuedKeyAnswer):
 
     replaces: str = Field(description="Id of the old key.")
     replaced_at: str = Field(description="When the old key ends; RFC 3339, UTC.")
+
+
+class SessionAnswer(Answer):
+    """One of the own sessions."""
+
+    id: str
+    device: str = Field(description="What the client called itself at login; anybody can write anything there.")
+    address: str = Field(description="Where the login came from.")
+    created_at: str = Field(description="Time of the login; RFC 3339, UTC.")
+    expires_at: str = Field(description="When it ends by itself; RFC 3339, UTC.")
+    is_current: bool = Field(description="Whether it is the session that asks.")
+
+
+class SessionsAnswer(Answer):
+    """The own live sessions, newest first, at most 500."""
+
+    sessions: list[SessionAnswer]
+
+
+class EndedAnswer(Answer):
+    """Which sessions have ended."""
+
+    message: str
+    ended: int = Field(description="How many were live.")

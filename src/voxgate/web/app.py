@@ -9,7 +9,7 @@ from voxgate.gate.clock import Clock
 from voxgate.gate.flask import GateConfig, Parts
 from voxgate.gate.flask.config import DEFAULT_BAD_CREDENTIALS
 from voxgate.settings import Settings, load_settings
-from voxgate.web import api_keys, auth, docs, health, limits, root, tts
+from voxgate.web import api_keys, auth, docs, health, limits, own_sessions, root, tts
 from voxgate.web.answers import use_json
 from voxgate.web.door import gate
 from voxgate.web.problems import add_error_handlers, body_for_path
@@ -57,7 +57,7 @@ def create_served_app() -> Flask:
 
 
 def _add_routes(app: Flask, settings: Settings) -> None:
-    for module in (auth, api_keys, tts, limits, health):
+    for module in (auth, api_keys, own_sessions, tts, limits, health):
         app.register_blueprint(module.blueprint)
     if settings.root_routes:
         app.register_blueprint(root.blueprint)

@@ -17,6 +17,7 @@ _POLICIES = {
     "/api/v1/tts/status": "tts-status",
     "/api/v1/auth/refresh": "refresh",
     "/api/v1/auth/api-keys": "account",
+    "/api/v1/auth/sessions": "account",
 }
 _ROOT_POLICIES = {"/protected": "protected"}
 

@@ -54,6 +54,7 @@ _ROWS = (
     Problem("ACCOUNT_UNKNOWN", 404, "Not Found", "Account not found", "There is no such account."),
     Problem("JOB_NOT_FOUND", 404, "Not Found", "Job not found", "You have no job of this id."),
     Problem("KEY_NOT_FOUND", 404, "Not Found", "API key not found", "You have no API key of this id."),
+    Problem("SESSION_NOT_FOUND", 404, "Not Found", "Session not found", "You have no session of this id."),
     Problem("METHOD_NOT_ALLOWED", 405, "Method Not Allowed", "Method not allowed", "See the Allow header."),
     Problem("USERNAME_TAKEN", 409, "Conflict", "Username already exists", "Choose another user name."),
     Problem("EMAIL_TAKEN", 409, "Conflict", "Email already exists", "Log in, or use another address."),
