@@ -20,7 +20,7 @@ def dev(tmp_path, monkeypatch):
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("dev", loader))
     loader.exec_module(module)
     (tmp_path / "requirements").mkdir()
-    for kind in ("run", "test", "lint", "lock"):
+    for kind in ("run", "test", "lint", "lock", "bench"):
         (tmp_path / "requirements" / f"{kind}.txt").write_text(kind)
     (tmp_path / "pyproject.toml").write_text("[build-system]\n[project]\n[tool.ruff]\n")
     monkeypatch.setattr(module, "ROOT", tmp_path)
@@ -176,6 +176,17 @@ def test_run_hands_its_arguments_to_serve(dev, monkeypatch):
         ("voxgate", ["serve", "--port", "0"]),
         ("python", ["-m", "pytest", "-n0", "-k", "x"]),
     ]
+
+
+def test_bench_installs_what_it_compares_with_beside_what_runs(dev, monkeypatch):
+    """`./dev bench guard --rounds 3` runs that benchmark with its arguments; an unknown one is not tried."""
+    started = []
+    monkeypatch.setattr(os, "execv", lambda program, arguments: started.append(arguments[1:]))
+    monkeypatch.setattr(os, "chdir", lambda _: None)
+    dev.main(["bench", "guard", "--rounds", "3"])
+    assert started == [["-m", "benchmarks.guard", "--rounds", "3"]]
+    assert installs(dev) == ["run.txt", "bench.txt"]
+    assert dev.main(["bench", "nothing"]) == 2
 
 
 def test_lint_runs_every_check_even_after_a_failure(dev, monkeypatch, capfd):
