@@ -181,7 +181,7 @@ def test_run_hands_its_arguments_to_serve(dev, monkeypatch):
 def test_bench_installs_what_it_compares_with_beside_what_runs(dev, monkeypatch):
     """`./dev bench guard --rounds 3` runs that benchmark with its arguments; an unknown one is not tried."""
     started = []
-    monkeypatch.setattr(os, "execv", lambda program, arguments: started.append(arguments[1:]))
+    monkeypatch.setattr(os, "execv", lambda _, arguments: started.append(arguments[1:]))
     monkeypatch.setattr(os, "chdir", lambda _: None)
     dev.main(["bench", "guard", "--rounds", "3"])
     assert started == [["-m", "benchmarks.guard", "--rounds", "3"]]
