@@ -10,13 +10,13 @@ from voxgate.gate.errors import StoreUnavailableError
 from voxgate.gate.limits import LimitKind
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.stores import redis_scripts as scripts
-from voxgate.gate.stores.redis_answers import ENDED, read_decision, read_pointer, read_readings
-from voxgate.gate.stores.redis_keys import Keys
+from voxgate.gate.stores.redis_answers import ENDED, MISREAD, read_decision, read_pointer, read_readings
+from voxgate.gate.stores.redis_keys import Keys, to_bytes
 from voxgate.gate.stores.redis_links import Link
 from voxgate.gate.stores.redis_plans import Plan, Plans
 
 DEFAULT_PREFIX = "vg:"
-_MAX_SUBJECTS = 65_536
+_MAX_REMEMBERED = 65_536
 _NOTE_EVERY_S = 60.0
 _BATCH = 512
 
@@ -37,9 +37,10 @@ class RedisStore:
         self._keys = Keys(prefix)
         self._clock = clock
         self._plans = Plans()
-        # Whose a session or key is never changes, so it may be remembered for ever.
+        # How the keys of a principal begin, and whose a session or key is, never change.
+        self._begins: dict[str, bytes] = {}
         self._subjects: dict[tuple[str, str], str] = {}
-        self._noted: set[bytes] = set()
+        self._noted: frozenset[bytes] = frozenset()
         self._note_again_at_s = 0.0
 
     def decide(self, query: Query) -> Decision | Unknown:
@@ -65,7 +66,7 @@ class RedisStore:
         """Record a state; never revives what has ended, never replaces a newer account."""
         if isinstance(state, AccountState):
             arguments = (str(state.version), int(state.is_active), state.tier)
-            self._link.run(scripts.PUT_ACCOUNT, (self._keys.account(state.subject),), arguments)
+            self._link.run(scripts.PUT_ACCOUNT, (self._begin(state.subject) + b"account",), arguments)
         elif isinstance(state, SessionState):
             self._put_record(state, "session", state.session_id)
         else:
@@ -82,14 +83,16 @@ class RedisStore:
 
     def usage(self, charges: Sequence[Charge]) -> tuple[Reading, ...]:
         """Read limits without spending; every charge names its partition."""
-        answer = self._ask(Query(charges={"": tuple(charges)}), "", "", looks=True)
+        query = Query(charges={"": tuple(charges)})
+        answer = self._ask(query, self._plans.plan(query.charges), looks=True)
         return self._understand(lambda: read_readings(answer, charges)[0])
 
     def release(self, charges: Sequence[Charge], *, lease_id: str) -> None:
         """Give back what limits ``at once`` hold under a name; every charge names its partition."""
         for charge in charges:
             if charge.limit.kind is LimitKind.AT_ONCE:
-                self._link.call("ZREM", self._keys.counter(charge.partition or "", charge.limit), lease_id)
+                key = self._keys.partition(charge.partition or "") + charge.limit.counter.encode()
+                self._link.call("ZREM", key, lease_id)
 
     def reset(self, partition: str) -> int:
         """Forget every counter of a partition; returns how many there were."""
@@ -115,8 +118,15 @@ class RedisStore:
         self._link.close()
 
     def _decide(self, query: Query, kind: str, subject: str, *, is_of_another: bool = False) -> Decision | Unknown:
-        answer = self._ask(query, kind, subject, is_of_another=is_of_another)
-        return self._understand(lambda: read_decision(answer, query, subject))
+        plan = self._plans.plan(query.charges)
+        answer = self._ask(query, plan, kind=kind, subject=subject, is_of_another=is_of_another)
+        try:
+            decision = read_decision(answer, query, subject)
+        except MISREAD as error:
+            raise self._misread(error) from error
+        if not plan.names <= self._noted or time.monotonic() >= self._note_again_at_s:
+            self._note(plan)
+        return decision
 
     def _decide_elsewhere(self, query: Query, subject: str, unknown: Unknown) -> Decision | Unknown:
         """Decide a token whose account has no such session: it is unknown, ended, or another account's."""
@@ -126,19 +136,30 @@ class RedisStore:
         return self._decide(query, unknown.kind, found, is_of_another=True)
 
     def _ask(
-        self, query: Query, kind: str, subject: str, *, looks: bool = False, is_of_another: bool = False
+        self,
+        query: Query,
+        plan: Plan,
+        *,
+        kind: str = "",
+        subject: str = "",
+        looks: bool = False,
+        is_of_another: bool = False,
     ) -> object:
-        plan = self._plans.plan(query.charges)
-        keys = plan.keys(self._keys, self._keys.partition(f"user:{subject}" if kind else ""))
+        keys: tuple[bytes, ...]
         if kind:
-            record = self._keys.record(kind, query.credential_id, subject)
-            pointer = record if self._link.is_cluster else self._keys.pointer(kind, query.credential_id)
-            keys = (record, self._keys.account(subject), pointer, *keys)
-        answer = self._link.run(
+            begin = self._begins.get(subject) or self._begin(subject)
+            record_id = query.credential_id.encode("utf-8", "surrogatepass")
+            record = b"%b%b:%b" % (begin, kind.encode(), record_id)
+            pointer = record if self._link.is_cluster else self._keys.pointers[kind] + record_id
+            keys = (record, begin + b"account", pointer)
+            keys += tuple(map(begin.__add__, plan.own)) if plan.own is not None else plan.keys(self._keys, subject)
+        else:
+            keys = plan.keys(self._keys, None)
+        return self._link.run(
             scripts.DECIDE,
             keys,
             (
-                self._given_time(),
+                "" if self._clock is None else self._clock.now_ms(),
                 int(looks),
                 query.lease_id,
                 kind,
@@ -147,14 +168,12 @@ class RedisStore:
                 " ".join(query.granted),
                 " ".join(query.scopes),
                 query.tier or "",
-                *plan.arguments,
+                *plan.tiers,
             ),
         )
-        self._note(plan)
-        return answer
 
     def _find_subject(self, kind: str, record_id: str) -> str | Decision | Unknown:
-        answer = self._link.call("GET", self._keys.pointer(kind, record_id))
+        answer = self._link.call("GET", self._pointer(kind, record_id))
         if answer is None:
             return Unknown(kind, record_id)
         is_ended, subject = self._understand(lambda: read_pointer(answer))
@@ -166,31 +185,43 @@ class RedisStore:
     def _put_record(self, state: SessionState | KeyState, kind: str, record_id: str, *, rest: str = "") -> None:
         expires_at_ms = "" if state.expires_at_ms is None else state.expires_at_ms
         arguments = (self._given_time(), state.subject, expires_at_ms, int(state.is_ended))
-        answer = self._link.run(scripts.PUT_POINTER, (self._keys.pointer(kind, record_id),), arguments)
+        answer = self._link.run(scripts.PUT_POINTER, (self._pointer(kind, record_id),), arguments)
         is_ended, _ = self._understand(lambda: read_pointer(answer))
         self._remember(kind, record_id, state.subject)
         self._link.run(
             scripts.PUT_RECORD,
-            (self._keys.record(kind, record_id, state.subject),),
+            (self._record(kind, record_id, state.subject),),
             (self._given_time(), int(is_ended), expires_at_ms, rest, 1),
         )
 
     def _end(self, kind: str, record_id: str, expires_at_ms: int | str) -> None:
         arguments = (self._given_time(), self._subjects.get((kind, record_id), ""), expires_at_ms, 1)
-        answer = self._link.run(scripts.PUT_POINTER, (self._keys.pointer(kind, record_id),), arguments)
+        answer = self._link.run(scripts.PUT_POINTER, (self._pointer(kind, record_id),), arguments)
         _, subject = self._understand(lambda: read_pointer(answer))
         if subject:
             self._link.run(
                 scripts.PUT_RECORD,
-                (self._keys.record(kind, record_id, subject),),
+                (self._record(kind, record_id, subject),),
                 (self._given_time(), 1, expires_at_ms, "", 0),
             )
 
     def _given_time(self) -> int | str:
         return self._clock.now_ms() if self._clock else ""
 
+    def _pointer(self, kind: str, record_id: str) -> bytes:
+        return self._keys.pointers[kind] + to_bytes(record_id)
+
+    def _record(self, kind: str, record_id: str, subject: str) -> bytes:
+        return b"%b%b:%b" % (self._begin(subject), kind.encode(), to_bytes(record_id))
+
+    def _begin(self, subject: str) -> bytes:
+        if len(self._begins) >= _MAX_REMEMBERED:
+            self._begins.clear()
+        begin = self._begins[subject] = self._keys.principal(subject)
+        return begin
+
     def _remember(self, kind: str, record_id: str, subject: str) -> None:
-        if len(self._subjects) >= _MAX_SUBJECTS:
+        if len(self._subjects) >= _MAX_REMEMBERED:
             self._subjects.clear()
         self._subjects[kind, record_id] = subject
 
@@ -198,8 +229,8 @@ class RedisStore:
         """Note the names of counters in use, every minute anew, because Redis may have been emptied meanwhile."""
         now_s = time.monotonic()
         if now_s >= self._note_again_at_s:
-            self._noted, self._note_again_at_s = set(), now_s + _NOTE_EVERY_S
-        if plan.names <= self._noted:
+            self._noted, self._note_again_at_s = frozenset(), now_s + _NOTE_EVERY_S
+        if not plan.names:
             return
         self._noted |= plan.names
         try:
@@ -209,9 +240,12 @@ class RedisStore:
             return
 
     def _understand(self, read: Callable[[], T]) -> T:
-        """Read an answer; one that is not what was asked for makes the connection unfit for use."""
         try:
             return read()
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            self._link.drop()
-            raise StoreUnavailableError(f"an answer of Redis cannot be understood: {error!r}") from error
+        except MISREAD as error:
+            raise self._misread(error) from error
+
+    def _misread(self, error: Exception) -> StoreUnavailableError:
+        """Let go of a connection that answered something else than was asked; return what to raise."""
+        self._link.drop()
+        return StoreUnavailableError(f"an answer of Redis cannot be understood: {error!r}")

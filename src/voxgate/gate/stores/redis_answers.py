@@ -11,6 +11,9 @@ from voxgate.gate.stores.base import refuse_over_limits
 _CREDENTIAL_REFUSED = 2  # length of an answer that says only why the credential or the account is refused
 _FIRST_READING = 4
 
+MISREAD = (AttributeError, LookupError, TypeError, ValueError)
+"""What is raised when an answer is not what was asked for."""
+
 ENDED = {"session": Refusal("TOKEN_REVOKED"), "key": Refusal("API_KEY_INVALID")}
 
 
@@ -42,7 +45,7 @@ def read_decision(answer: Any, query: Query, subject: str) -> Decision | Unknown
 
 def read_readings(answer: Any, charges: Sequence[Charge]) -> tuple[tuple[Reading, ...], list[tuple[int, Any]]]:  # noqa: ANN401
     """Return how each limit stands, and how long those must be waited for that refuse."""
-    figures = iter([int(figure) for figure in answer[_FIRST_READING:]])
+    figures = map(int, answer[_FIRST_READING:])
     readings, waits = [], []
     for charge, used, next_free_ms, wait_ms in zip(charges, figures, figures, figures, strict=True):
         readings.append(Reading(charge.limit, used, next_free_ms))

@@ -10,9 +10,9 @@ vg:{ip:…}:of:NAME     a counter of any other partition
 vg:counters           the names of all counters in use
 """
 
-from voxgate.gate.limits import Limit
-
-_OWN = "user:"
+OWN = b"own:"
+_OF = b"of:"
+_USER = "user:"
 
 
 class Keys:
@@ -25,35 +25,26 @@ class Keys:
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix.encode()
         self.counters = self._prefix + b"counters"
+        """The key of the names of all counters."""
+        self.pointers = {"session": self._prefix + b"session:", "key": self._prefix + b"key:"}
+        """How the keys begin that say whose a session or API key is."""
 
-    def account(self, subject: str) -> bytes:
-        """Return the key of an account."""
-        return b"%b{%b}:account" % (self._prefix, _tag(subject))
-
-    def record(self, kind: str, record_id: str, subject: str) -> bytes:
-        """Return the key of a session or API key of an account."""
-        return b"%b{%b}:%b:%b" % (self._prefix, _tag(subject), kind.encode(), _text(record_id))
-
-    def pointer(self, kind: str, record_id: str) -> bytes:
-        """Return the key that says whose a session or API key is."""
-        return b"%b%b:%b" % (self._prefix, kind.encode(), _text(record_id))
-
-    def counter(self, partition: str, limit: Limit) -> bytes:
-        """Return the key of a partition's counter."""
-        return self.partition(partition) + limit.counter.encode()
+    def principal(self, subject: str) -> bytes:
+        """Return how the keys of a principal begin."""
+        return b"%b{%b}:" % (self._prefix, _tag(subject))
 
     def partition(self, partition: str) -> bytes:
         """Return how the keys of all counters of a partition begin."""
-        if partition.startswith(_OWN):
-            return b"%b{%b}:own:" % (self._prefix, _tag(partition[len(_OWN) :]))
-        return b"%b{%b}:of:" % (self._prefix, _tag(partition))
+        if partition.startswith(_USER):
+            return self.principal(partition[len(_USER) :]) + OWN
+        return self.principal(partition) + _OF
 
 
-def _text(text: str) -> bytes:
-    # Names and addresses come from strangers; what is not Unicode must not break a decision.
+def to_bytes(text: str) -> bytes:
+    """Return a text as part of a key; what comes from strangers may not even be Unicode, and must break nothing."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def _tag(text: str) -> bytes:
     """Return a text as a hash tag: Redis takes all between the first brace and the next, and nothing is no tag."""
-    return _text(text).replace(b"%", b"%25").replace(b"}", b"%7D").replace(b"{", b"%7B") or b"%"
+    return to_bytes(text).replace(b"%", b"%25").replace(b"}", b"%7D").replace(b"{", b"%7B") or b"%"

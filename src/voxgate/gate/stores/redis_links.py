@@ -98,8 +98,11 @@ class KeptLink:
             connection.disconnect()
 
     def _send(self, command: tuple[Argument, ...]) -> object:
+        mine = self._mine
+        connection = mine.connection
         try:
-            connection = self._take()
+            if connection is None or mine.pid != os.getpid() or time.monotonic() - mine.used_at_s > _IDLE_S:
+                connection = self._take()
             connection.send_packed_command(connection.pack_command(*command), check_health=False)
             answer = connection.read_response()
         except NoScriptError:
@@ -112,7 +115,7 @@ class KeptLink:
             # Interrupted between question and answer: the answer must never be read as another's.
             self.drop()
             raise
-        self._mine.used_at_s = time.monotonic()
+        mine.used_at_s = time.monotonic()
         return answer
 
     def _take(self) -> AbstractConnection:
@@ -120,7 +123,7 @@ class KeptLink:
         if mine.pid != os.getpid():
             # After a fork the parent goes on using its connection.
             mine.connection, mine.pid = None, os.getpid()
-        elif time.monotonic() - mine.used_at_s > _IDLE_S and mine.connection is not None and _is_stale(mine.connection):
+        if mine.connection is not None and _is_stale(mine.connection):
             self.drop()
         if mine.connection is None:
             mine.connection = self._connect()

@@ -1,13 +1,13 @@
-"""What a set of charges means to the decision script: its counters and arguments, made once for each route."""
+"""What the charges of a route mean to the decision script: its counters and arguments, made once for each route."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from voxgate.gate.decision import Charge
 from voxgate.gate.limits import LimitKind
-from voxgate.gate.stores.redis_keys import Keys
+from voxgate.gate.stores.redis_keys import OWN, Keys
 
-_KINDS = {LimitKind.WINDOW: "w", LimitKind.CALENDAR_DAY: "d", LimitKind.CALENDAR_MONTH: "m", LimitKind.AT_ONCE: "o"}
+_LETTERS = {LimitKind.WINDOW: "w", LimitKind.CALENDAR_DAY: "d", LimitKind.CALENDAR_MONTH: "m", LimitKind.AT_ONCE: "o"}
 _MAX_KEPT = 1024
 
 
@@ -17,19 +17,20 @@ class Plan:
 
     Attributes:
         counters: For each counter its partition, None for the principal's own, and its name.
-        arguments: The script's arguments that are the same for every request.
+        tiers: The script's arguments for the tiers.
         names: Names of the counters.
+        own: How the keys of the counters go on after those of the principal begin; None when some are not its own.
     """
 
     counters: tuple[tuple[str | None, bytes], ...]
-    arguments: tuple[str | int, ...]
+    tiers: tuple[str, ...]
     names: frozenset[bytes]
+    own: tuple[bytes, ...] | None
 
-    def keys(self, keys: Keys, own: bytes) -> tuple[bytes, ...]:
-        """Return the keys of the counters; ``own`` is how those of the principal begin."""
-        return tuple(
-            [own + name if partition is None else keys.partition(partition) + name for partition, name in self.counters]
-        )
+    def keys(self, keys: Keys, subject: str | None) -> tuple[bytes, ...]:
+        """Return the keys of the counters, whosever they are."""
+        own = "" if subject is None else f"user:{subject}"
+        return tuple([keys.partition(own if each is None else each) + name for each, name in self.counters])
 
 
 class Plans:
@@ -45,8 +46,7 @@ class Plans:
         if kept is not None and kept[0] is charges:
             return kept[1]
         plan = make_plan(charges)
-        # Charges that name a partition are made anew for each request.
-        if all(partition is None for partition, _ in plan.counters):
+        if plan.own is not None:  # Charges that name a partition are made anew for each request.
             if len(self._kept) >= _MAX_KEPT:
                 self._kept.clear()
             self._kept[id(charges)] = (charges, plan)
@@ -56,11 +56,18 @@ class Plans:
 def make_plan(charges: Mapping[str, tuple[Charge, ...]]) -> Plan:
     """Return the plan of charges."""
     places: dict[tuple[str | None, bytes], int] = {}
-    arguments: list[str | int] = []
+    tiers = []
     for tier, of_tier in charges.items():
-        arguments += (tier, len(of_tier))
+        lines = [tier]
         for charge in of_tier:
             limit = charge.limit
             place = places.setdefault((charge.partition, limit.counter.encode()), len(places) + 1)
-            arguments += (place, _KINDS[limit.kind], limit.quota, limit.window_s * 1000, charge.cost)
-    return Plan(tuple(places), tuple(arguments), frozenset(name for _, name in places))
+            lines.append(f"{place} {_LETTERS[limit.kind]} {limit.quota} {limit.window_s * 1000} {charge.cost}")
+        tiers.append("\n".join(lines) + "\n")
+    is_own = all(partition is None for partition, _ in places)
+    return Plan(
+        counters=tuple(places),
+        tiers=tuple(tiers),
+        names=frozenset(name for _, name in places),
+        own=tuple(OWN + name for _, name in places) if is_own else None,
+    )

@@ -30,6 +30,7 @@ def load_script(*names: str) -> Script:
 
 
 DECIDE = load_script("clock", "window", "calendar", "lease", "decide")
+REFUND = load_script("clock", "window", "calendar", "refund")
 PUT_ACCOUNT = load_script("clock", "account")
 PUT_POINTER = load_script("clock", "pointer")
 PUT_RECORD = load_script("clock", "record")

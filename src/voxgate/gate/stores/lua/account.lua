@@ -9,10 +9,10 @@
 --
 -- Returns 1 when it was recorded, 0 when a newer state is known
 local account_key, version, is_active, tier = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-local known = string.match(redis.call('GET', account_key) or '', '^%d+')
+local known = string.match(call('GET', account_key) or '', '^%d+')
 -- Compared as texts, because a number of Lua is exact to 53 bits only.
 if known and (#known > #version or (#known == #version and known > version)) then
   return 0
 end
-redis.call('SET', account_key, version .. ':' .. is_active .. ':' .. tier, 'PX', UNBOUND_MS)
+call('SET', account_key, version .. ':' .. is_active .. ':' .. tier, 'PX', UNBOUND_MS)
 return 1

@@ -3,6 +3,7 @@
 -- Guarantees: one clock, the server's, for all applications; machines whose clocks differ decide alike.
 -- A given time replaces it in tests alone. Then keys live an hour longer, because a clock that stands still would see
 -- them expire while the server's runs on.
+local call = redis.call
 
 -- How long a record without an end of its own is kept; after that it is read from the directory again.
 local UNBOUND_MS = 400 * 86400000
@@ -14,7 +15,7 @@ local function read_clock(given)
   if given ~= '' then
     return tonumber(given), 3600000
   end
-  local time = redis.call('TIME')
+  local time = call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000), 1000
 end
 
@@ -25,5 +26,5 @@ local function life_of(key, ends_at, given)
   if ends_at ~= '' then
     life = math.max(tonumber(ends_at) - now, 0) + GRACE_MS + spare
   end
-  return math.max(life, redis.call('PTTL', key))
+  return math.max(life, call('PTTL', key))
 end

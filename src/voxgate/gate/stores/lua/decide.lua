@@ -18,9 +18,9 @@
 -- ARGV[7]  words   scopes of a token
 -- ARGV[8]  words   scopes that are needed
 -- ARGV[9]  text    tier that is needed, or ''
--- ARGV[..] from 10, for each tier: its name, the number of its limits, and for each limit five: its place among the
---          counters, from 1; its kind 'w' window, 'd' day, 'm' month, 'o' at once; quota in units; window in ms; cost in
---          units. The tier '' is every other one.
+-- ARGV[..] text    from 10, for each tier: its name, and for each of its limits a line of five: its place among the
+--                  counters, from 1; its kind w window, d day, m month, o at once; quota in units; window in ms; cost
+--                  in units. The tier '' is every other one.
 --
 -- Returns {'UNKNOWN', 'session' | 'key' | 'account'}
 --      or {code of the refusal} of a credential or an account
@@ -31,39 +31,39 @@ local digest, is_of_another, granted, needed_scopes = ARGV[5], ARGV[6] == '1', A
 local needed_tier, first_tier = ARGV[9], 10
 local record_key, account_key, pointer_key = KEYS[1], KEYS[2], KEYS[3]
 local before_counters = kind == '' and 0 or 3
-local counter_kinds = { w = window, d = calendar, m = calendar, o = lease }
 local now, spare = read_clock(given_time)
+local MINUS, NEWLINE = 45, 10
 
 -- Returns why the credential is not good, or nil and its scopes.
 local function check_credential()
-  local record = redis.call('GET', record_key)
+  local record = call('GET', record_key)
   local pointer = record
   if pointer_key ~= record_key then
-    pointer = redis.call('GET', pointer_key)
+    pointer = call('GET', pointer_key)
   end
-  local is_ended = string.sub(record or '', 1, 1) == '-' or string.sub(pointer or '', 1, 1) == '-'
-  if is_ended then
+  if (record and string.byte(record) == MINUS) or (pointer and string.byte(pointer) == MINUS) then
     return kind == 'key' and 'API_KEY_INVALID' or 'TOKEN_REVOKED'
   end
   -- Without its pointer a record could not be ended by its id alone: what is half lost is lost.
   if not record or not pointer then
     return 'UNKNOWN'
   end
-  local expires_at, known_digest, own_scopes = string.match(record, '^%+(%d*):?(%x*):?(.*)$')
-  local is_over = expires_at ~= '' and tonumber(expires_at) <= now
-  if kind == 'key' then
-    -- Lua keeps one copy of equal texts and compares addresses, so time tells nothing of a digest.
-    if known_digest ~= digest then
-      return 'API_KEY_INVALID'
-    end
-    return is_over and 'API_KEY_EXPIRED' or nil, own_scopes
+  if kind == 'session' then
+    local is_over = tonumber(record) <= now
+    return is_over and 'TOKEN_EXPIRED' or is_of_another and 'INVALID_TOKEN' or nil, granted
   end
-  return is_over and 'TOKEN_EXPIRED' or is_of_another and 'INVALID_TOKEN' or nil, granted
+  local expires_at, known_digest, own_scopes = string.match(record, '^%+(%d*):(%x*):(.*)$')
+  -- Lua keeps one copy of equal texts and compares addresses, so time tells nothing of a digest.
+  if known_digest ~= digest then
+    return 'API_KEY_INVALID'
+  end
+  local is_over = expires_at ~= '' and tonumber(expires_at) <= now
+  return is_over and 'API_KEY_EXPIRED' or nil, own_scopes
 end
 
 -- Returns why the account may not do this, or nil and its tier.
 local function check_account(scopes)
-  local account = redis.call('GET', account_key)
+  local account = call('GET', account_key)
   if not account then
     return 'UNKNOWN'
   end
@@ -71,9 +71,11 @@ local function check_account(scopes)
   if is_active == '0' then
     return 'ACCOUNT_DISABLED'
   end
-  for word in string.gmatch(scopes ~= '' and needed_scopes or '', '%S+') do
-    if not string.find(' ' .. scopes .. ' ', ' ' .. word .. ' ', 1, true) then
-      return 'INSUFFICIENT_SCOPE'
+  if needed_scopes ~= '' and scopes ~= '' then
+    for word in string.gmatch(needed_scopes, '%S+') do
+      if not string.find(' ' .. scopes .. ' ', ' ' .. word .. ' ', 1, true) then
+        return 'INSUFFICIENT_SCOPE'
+      end
     end
   end
   if needed_tier ~= '' and tier ~= needed_tier then
@@ -84,20 +86,23 @@ end
 
 -- Returns the counters of a tier's limits, each open.
 local function open_counters(tier)
-  local place, chosen = first_tier, nil
-  while ARGV[place] do
-    if ARGV[place] == tier or (ARGV[place] == '' and not chosen) then chosen = place end
-    place = place + 2 + 5 * ARGV[place + 1]
+  local lines, default = nil, ''
+  for number = first_tier, #ARGV do
+    local text = ARGV[number]
+    if string.sub(text, 1, #tier + 1) == tier .. '\n' then
+      lines = string.sub(text, #tier + 2)
+    elseif string.byte(text) == NEWLINE then
+      default = text
+    end
   end
   local counters = {}
-  for number = 1, chosen and tonumber(ARGV[chosen + 1]) or 0 do
-    local at = chosen + 5 * number - 3
-    local c = { key = KEYS[before_counters + ARGV[at]], lease_id = lease_id, spare = spare }
-    c.is_month, c.of = ARGV[at + 1] == 'm', counter_kinds[ARGV[at + 1]]
-    c.quota, c.span, c.cost = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+  for place, sort, quota, span, cost in string.gmatch(lines or default, '(%d+) (%a) (%d+) (%d+) (%d+)') do
+    local c = { key = KEYS[before_counters + place], quota = tonumber(quota), span = tonumber(span) }
+    c.cost, c.spare, c.lease_id, c.is_month = tonumber(cost), spare, lease_id, sort == 'm'
+    c.of = sort == 'w' and window or sort == 'o' and lease_counter() or calendar_counter()
     c.of.open(c, now)
     c.wait_ms = c.of.wait(c, now)
-    counters[number] = c
+    counters[#counters + 1] = c
   end
   return counters
 end

@@ -7,6 +7,6 @@
 --
 -- Returns how many were new
 local names_key = KEYS[1]
-local added = redis.call('SADD', names_key, unpack(ARGV))
-redis.call('PEXPIRE', names_key, UNBOUND_MS)
+local added = call('SADD', names_key, unpack(ARGV))
+call('PEXPIRE', names_key, UNBOUND_MS)
 return added

@@ -1,7 +1,7 @@
 -- Records to which account a session or key belongs, or that it has ended, known or not.
 --
--- Guarantees: an ended one is never revived. It is written before the record, so that whoever comes second, the one that
--- records or the one that ends, sees the other: both at once leave it ended.
+-- Guarantees: an ended one is never revived. It is written before the record, so that whoever comes second, the one
+-- that records or the one that ends, sees the other: both at once leave it ended.
 --
 -- KEYS[1]  string  the pointer: '+subject', or '-subject' once ended, with no subject when none was known
 -- ARGV[1]  ms      given time; '' for the server's
@@ -11,12 +11,12 @@
 --
 -- Returns the pointer as it is now
 local pointer_key, given_time, subject, ends_at, is_end = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
-local known = redis.call('GET', pointer_key) or '+'
+local known = call('GET', pointer_key) or '+'
 local is_ended = is_end or string.sub(known, 1, 1) == '-'
 local life = life_of(pointer_key, ends_at, given_time)
 if subject == '' then
   subject = string.sub(known, 2)
 end
 local pointer = (is_ended and '-' or '+') .. subject
-redis.call('SET', pointer_key, pointer, 'PX', life)
+call('SET', pointer_key, pointer, 'PX', life)
 return pointer

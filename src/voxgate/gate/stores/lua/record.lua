@@ -13,12 +13,12 @@
 -- Returns 1
 local record_key, given_time, is_end, ends_at = KEYS[1], ARGV[1], ARGV[2] == '1', ARGV[3]
 local rest, is_whole = ARGV[4], ARGV[5] == '1'
-local known = redis.call('GET', record_key)
+local known = call('GET', record_key)
 local life = life_of(record_key, ends_at, given_time)
 local text = ends_at .. rest
 if known and not is_whole then
   text = string.sub(known, 2)
 end
 local is_ended = is_end or string.sub(known or '', 1, 1) == '-'
-redis.call('SET', record_key, (is_ended and '-' or '+') .. text, 'PX', life)
+call('SET', record_key, (is_ended and '-' or '+') .. text, 'PX', life)
 return 1

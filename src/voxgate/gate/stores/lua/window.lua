@@ -11,7 +11,7 @@ local SUM_MODULUS = 1e12
 
 -- Returns time, sum and extra of an admitted request.
 local function entry_at(key, index)
-  local text = redis.call('LINDEX', key, index)
+  local text = call('LINDEX', key, index)
   local at = tonumber(text)
   if at then
     return at, 0, 0
@@ -38,17 +38,19 @@ local window = {}
 
 -- Reads the counter `c` as it stands now: units used, ms until something is free, entries gone, whether it lies ahead.
 function window.open(c, now)
-  c.length = redis.call('LLEN', c.key)
-  c.gone = count_until(c.key, c.length, now - c.span)
-  c.used, c.next_free, c.sum, c.base = 0, 0, 0, 0
-  if c.gone < c.length then
-    local oldest, first_sum, first_extra = entry_at(c.key, -c.gone - 1)
-    local newest, sum = entry_at(c.key, 0)
-    c.sum, c.base = sum, first_sum - first_extra
-    c.used = c.length - c.gone + (c.sum - c.base) % SUM_MODULUS
-    c.next_free = math.min(oldest, now) + c.span - now
-    c.is_ahead = newest > now
+  local length = call('LLEN', c.key)
+  c.length, c.gone, c.used, c.next_free, c.sum, c.base = length, 0, 0, 0, 0, 0
+  if length == 0 then return end
+  local oldest, first_sum, first_extra = entry_at(c.key, -1)
+  if oldest <= now - c.span then
+    c.gone = count_until(c.key, length, now - c.span)
+    if c.gone == length then return end
+    oldest, first_sum, first_extra = entry_at(c.key, -c.gone - 1)
   end
+  local newest, sum = entry_at(c.key, 0)
+  c.sum, c.base, c.is_ahead = sum, first_sum - first_extra, newest > now
+  c.used = length - c.gone + (sum - c.base) % SUM_MODULUS
+  c.next_free = math.min(oldest, now) + c.span - now
 end
 
 -- Returns the ms until the cost fits; 0 when it fits now, a whole window when it never does.
@@ -67,7 +69,7 @@ end
 
 local function trim(c)
   if c.gone > 0 then
-    redis.call('LTRIM', c.key, 0, -c.gone - 1)
+    call('LTRIM', c.key, 0, -c.gone - 1)
     c.length, c.gone = c.length - c.gone, 0
   end
 end
@@ -76,8 +78,8 @@ end
 function window.mend(c, now)
   trim(c)
   for index = 0, c.length - count_until(c.key, c.length, now) - 1 do
-    local rest = string.match(redis.call('LINDEX', c.key, index), '^%d+(.*)$')
-    redis.call('LSET', c.key, index, now .. rest)
+    local rest = string.match(call('LINDEX', c.key, index), '^%d+(.*)$')
+    call('LSET', c.key, index, now .. rest)
   end
 end
 
@@ -88,8 +90,8 @@ function window.admit(c, now)
   if c.cost > 1 or c.sum > 0 then
     entry = now .. ':' .. (c.sum + c.cost - 1) % SUM_MODULUS .. ':' .. c.cost - 1
   end
-  redis.call('LPUSH', c.key, entry)
-  redis.call('PEXPIRE', c.key, c.span + c.spare)
+  call('LPUSH', c.key, entry)
+  call('PEXPIRE', c.key, c.span + c.spare)
   c.used = c.used + c.cost
   if c.next_free == 0 then c.next_free = c.span end
 end

@@ -1,0 +1,49 @@
+-- Gives back what one request has just spent, because a limit on another node of a cluster refused it.
+--
+-- Guarantees: afterwards the counters stand as if the request had never been; nothing else is given back, and what is
+-- gone already is not given back twice.
+--
+-- KEYS[..] list, string or sorted set  the counters, each as window.lua, calendar.lua or lease.lua says
+-- ARGV[1]  ms      when it was spent, by the clock of this node
+-- ARGV[2]  text    id under which limits `at once` hold
+-- ARGV[..] text    from 3, for each counter its kind as in decide.lua and the cost in units: 'w 5'
+--
+-- Returns 1
+local spent_at, lease_id, first_counter = ARGV[1], ARGV[2], 3
+
+-- Takes the newest request of a time and cost out of a window; the sums of those after it lose its extra.
+local function take_from_window(key, cost)
+  local extra = cost - 1
+  for index = 0, call('LLEN', key) - 1 do
+    local text = call('LINDEX', key, index)
+    local at, sum, own_extra = string.match(text, '^(%d+):?(%d*):?(%d*)$')
+    if tonumber(at) < tonumber(spent_at) then return end
+    if at == spent_at and (tonumber(own_extra) or 0) == extra then
+      for newer = 0, index - 1 do
+        local newer_at, newer_sum, rest = string.match(call('LINDEX', key, newer), '^(%d+):(%d+)(:%d+)$')
+        if newer_at then
+          call('LSET', key, newer, newer_at .. ':' .. (newer_sum - extra) % SUM_MODULUS .. rest)
+        end
+      end
+      call('LSET', key, index, '')
+      call('LREM', key, 1, '')
+      return
+    end
+  end
+end
+
+for number = first_counter, #ARGV do
+  local key = KEYS[number - first_counter + 1]
+  local kind, cost = string.match(ARGV[number], '^(%a) (%d+)$')
+  if kind == 'w' then
+    take_from_window(key, tonumber(cost))
+  elseif kind == 'o' then
+    call('ZREM', key, lease_id)
+  else
+    local ends, used = string.match(call('GET', key) or '', '^(%d+):(%d+)$')
+    if ends and tonumber(ends) == calendar_counter().period_end(spent_at, kind == 'm') then
+      call('SET', key, ends .. ':' .. math.max(used - cost, 0), 'KEEPTTL')
+    end
+  end
+end
+return 1
