@@ -29,7 +29,7 @@ EVENTS = {
     "authn_token_created": "An API key was made.",
     "authn_token_revoked": "A session or an API key was ended.",
     "authn_token_reuse": "A refresh token was used a second time.",
-    "authn_password_change": "A password was changed.",
+    "authn_password_change": "A password was changed, or not, because the current one was wrong (`success` false).",
     "authz_fail": "A proven caller asked for what it may not do.",
     "user_created": "An account was made.",
     "user_updated": "An account was disabled, enabled or moved to another tier, or the terms of a key were changed.",

@@ -161,11 +161,7 @@ class Accounts:
         account = self.find(subject)
         if account is None:
             return Refusal("ACCOUNT_UNKNOWN")
-        judgement = self._rules.judge(password, context=(account.username, account.email))
-        if judgement.faults:
-            faults = tuple(FieldFault("/password", text) for text in judgement.faults)
-            return Refusal("VALIDATION_FAILED", faults=faults)
-        password_hash = self._hasher.hash(password)
+        password_hash = self._hash_for(account, password, pointer="/password")
         if isinstance(password_hash, Refusal):
             return password_hash
 
@@ -173,6 +169,46 @@ class Accounts:
             user.password_hash = password_hash
 
         return self._change(subject, change, ends_sessions=True)
+
+    def change_password(self, subject: str, *, current: str, new: str, session_id: str) -> Account | Refusal:
+        """Give an account a new password for the one that it has, and end all its sessions but one.
+
+        Args:
+            subject: The account.
+            current: Its password, as it was typed.
+            new: The new one; by the profile's rules.
+            session_id: The session that goes on.
+
+        Returns:
+            The account as it is now, or a refusal: WRONG_PASSWORD, VALIDATION_FAILED, HASHING_BUSY.
+        """
+        with self._database.reading() as session:
+            user = session.get(User, subject)
+        known = None if user is None else user.password_hash
+        is_right = self._hasher.verify(known, password=current)
+        if isinstance(is_right, Refusal):
+            return is_right
+        if user is None or not is_right:
+            return Refusal("WRONG_PASSWORD")
+        if new == current:
+            return Refusal("VALIDATION_FAILED", faults=(FieldFault("/new_password", "must be another one"),))
+        password_hash = self._hash_for(Account.of(user), new, pointer="/new_password")
+        if isinstance(password_hash, Refusal):
+            return password_hash
+
+        def change(user: User) -> Refusal | None:
+            if user.password_hash != known:
+                return Refusal("WRONG_PASSWORD")  # another change was first, and what was proven is proven no more
+            user.password_hash = password_hash
+            return None
+
+        return self._change(subject, change, ends_sessions=True, but=session_id)
+
+    def _hash_for(self, account: Account, password: str, *, pointer: str) -> str | Refusal:
+        judgement = self._rules.judge(password, context=(account.username, account.email))
+        if judgement.faults:
+            return Refusal("VALIDATION_FAILED", faults=tuple(FieldFault(pointer, text) for text in judgement.faults))
+        return self._hasher.hash(password)
 
     def _create(self, candidate: _Candidate, *, password_hash: str) -> tuple[Account, str] | Refusal:
         now_ms = self._clock.now_ms()
@@ -206,7 +242,12 @@ class Accounts:
         return Refusal("USERNAME_TAKEN" if username_key in found else "EMAIL_TAKEN")
 
     def _change(
-        self, subject: str, change: Callable[[User], None], *, ends_sessions: bool = False
+        self,
+        subject: str,
+        change: Callable[[User], Refusal | None],
+        *,
+        ends_sessions: bool = False,
+        but: str | None = None,
     ) -> Account | Refusal:
         now_ms = self._clock.now_ms()
         ended: list[UserSession] = []
@@ -214,12 +255,14 @@ class Accounts:
             user = session.get(User, subject, with_for_update=True)
             if user is None:
                 return Refusal("ACCOUNT_UNKNOWN")
-            change(user)
+            refusal = change(user)
+            if refusal is not None:
+                return refusal
             # Every change has its own version, so that the store never keeps an older state.
             user.version += 1
             user.updated_at_ms = now_ms
             if ends_sessions:
-                ended, _ = end_rows(session, subject, now_ms=now_ms)
+                ended, _ = end_rows(session, subject, now_ms=now_ms, but=but)
         account = Account.of(user)
         self._store.put_state(account.state)
         tell_ends(self._store, ended)

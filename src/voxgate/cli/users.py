@@ -87,7 +87,8 @@ def set_password(*, user: str, password_stdin: bool, data: str | None) -> None:
         account = get_account(services, user)
         password = read_password(from_stdin=password_stdin)
         granted(services.accounts.set_password(account.subject, password))
-        services.events(events.AUTHN_PASSWORD_CHANGE, {"user_id": account.subject, "by": "cli"})
+        fields = {"user_id": account.subject, "success": True, "by": "cli"}
+        services.events(events.AUTHN_PASSWORD_CHANGE, fields)
     click.echo(f"{account.username} has a new password; every session of the account has ended")
 
 

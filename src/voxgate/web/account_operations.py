@@ -2,6 +2,7 @@
 
 from voxgate.web import account_schemas as schemas
 from voxgate.web.operation import ACCESS, Media, Operation, Parameter
+from voxgate.web.schemas import MessageAnswer
 
 _KEY_ID = Parameter("key_id", "path", "The key's id, as the list gives it.")
 _ENDED = Media("It has ended; it may have ended before.")
@@ -77,5 +78,14 @@ ACCOUNT_OPERATIONS = (
         credentials=ACCESS,
         codes=("SESSION_NOT_FOUND",),
         parameters=(Parameter("session_id", "path", "The session's id, as the list gives it."),),
+    ),
+    Operation(
+        "post",
+        "/api/v1/auth/password",
+        "Change the password; all other sessions end, this one and the API keys stay",
+        {200: MessageAnswer},
+        credentials=ACCESS,
+        body=schemas.PasswordBody,
+        codes=("WRONG_PASSWORD", "HASHING_BUSY"),
     ),
 )

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 from voxgate.accounts.api_keys import DEFAULT_OVERLAP_S
 from voxgate.accounts.key_values import MAX_EXPIRES_IN_S, MAX_NAME_CHARACTERS, MAX_OVERLAP_S, MIN_EXPIRES_IN_S
 from voxgate.accounts.scopes import SCOPES, Scope
-from voxgate.web.schemas import Answer, Body
+from voxgate.web.schemas import Answer, Body, Password
 
 _KeyName = Annotated[str, StringConstraints(max_length=MAX_NAME_CHARACTERS)]
 _Scopes = Annotated[list[Scope], Field(max_length=4 * len(SCOPES))]
@@ -70,6 +70,13 @@ class RotatedKeyAnswer(IssuedKeyAnswer):
 
     replaces: str = Field(description="Id of the old key.")
     replaced_at: str = Field(description="When the old key ends; RFC 3339, UTC.")
+
+
+class PasswordBody(Body):
+    """The password that the account has, and the one that it is to have."""
+
+    current_password: Password = Field(description="The password of the account, in clear text.")
+    new_password: Password = Field(description="The new one in clear text; the profile sets its least length.")
 
 
 class SessionAnswer(Answer):

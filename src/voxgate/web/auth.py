@@ -11,7 +11,7 @@ from voxgate.web.door import gate
 from voxgate.web.problems import refuse
 from voxgate.web.schemas import ApiKeyAnswer, MessageAnswer, RegisterBody, Registered
 from voxgate.web.services import services
-from voxgate.web.sessions import describe_account, log_in, log_out
+from voxgate.web.sessions import change_own_password, describe_account, log_in, log_out
 from voxgate.web.sessions import refresh as refresh_session
 from voxgate.web.told import tell
 
@@ -81,3 +81,13 @@ def show_account() -> Response:
     """Show the caller's account."""
     account = services().accounts.find(gate.principal.subject)
     return refuse(Refusal("INVALID_TOKEN")) if account is None else answer(describe_account(account))
+
+
+@blueprint.post("/password")
+@gate.protect(credentials=("access",), policy="account")
+def change_password() -> Response:
+    """Change the caller's password."""
+    refusal = change_own_password()
+    if refusal is not None:
+        return refuse(refusal)
+    return answer(MessageAnswer(message="Password changed; every other session has ended"))

@@ -18,6 +18,7 @@ _POLICIES = {
     "/api/v1/auth/refresh": "refresh",
     "/api/v1/auth/api-keys": "account",
     "/api/v1/auth/sessions": "account",
+    "/api/v1/auth/password": "account",
 }
 _ROOT_POLICIES = {"/protected": "protected"}
 

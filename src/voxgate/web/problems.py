@@ -50,6 +50,7 @@ _ROWS = (
         "The user name or the password is wrong.",
         "",
     ),
+    Problem("WRONG_PASSWORD", 403, "Forbidden", "Current password is wrong", "Nothing has changed; type it again."),
     Problem("NOT_FOUND", 404, "Not Found", "Not found", "There is nothing at this address; /docs lists what there is."),
     Problem("ACCOUNT_UNKNOWN", 404, "Not Found", "Account not found", "There is no such account."),
     Problem("JOB_NOT_FOUND", 404, "Not Found", "Job not found", "You have no job of this id."),

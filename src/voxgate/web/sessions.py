@@ -9,6 +9,7 @@ from voxgate.accounts.account import Account
 from voxgate.accounts.login import check_login
 from voxgate.gate import events
 from voxgate.gate.errors import Refusal
+from voxgate.web.account_schemas import PasswordBody
 from voxgate.web.answers import text_of_time
 from voxgate.web.bodies import read_body
 from voxgate.web.door import gate
@@ -28,9 +29,7 @@ def log_in() -> LoginAnswer | Refusal:
     body = read_body(LoginBody, required=("username", "password"), when_missing="CREDENTIALS_MISSING")
     if isinstance(body, Refusal):
         return body
-    refusal = gate.spend(
-        {"login": f"ip:{gate.address}|{_digest_of(body.username)}", "login-address": f"ip:{gate.address}"}
-    )
+    refusal = _spend_guess(_digest_of(body.username))
     if refusal is not None:
         return refusal
     account = check_login(services().database, services().hasher, identifier=body.username, password=body.password)
@@ -62,6 +61,27 @@ def log_out() -> None:
     tell(events.AUTHN_TOKEN_REVOKED, user_id=gate.principal.subject, session_id=gate.principal.credential_id)
 
 
+def change_own_password() -> Refusal | None:
+    """Change the caller's password for the one that the body shows, and end the caller's other sessions.
+
+    Somebody with a stolen token could guess the password here, so a guess is limited as at login.
+    """
+    body = read_body(PasswordBody)
+    if isinstance(body, Refusal):
+        return body
+    subject, session_id = gate.principal.subject, gate.principal.credential_id
+    refusal = _spend_guess(subject)
+    if refusal is not None:
+        return refusal
+    changed = services().accounts.change_password(
+        subject, current=body.current_password, new=body.new_password, session_id=session_id
+    )
+    refusal = changed if isinstance(changed, Refusal) else None
+    if refusal is None or refusal.code == "WRONG_PASSWORD":
+        tell(events.AUTHN_PASSWORD_CHANGE, user_id=subject, session_id=session_id, success=refusal is None)
+    return refusal
+
+
 def describe_account(account: Account) -> UserAnswer:
     """Return an account as its owner sees it."""
     return UserAnswer(
@@ -73,6 +93,11 @@ def describe_account(account: Account) -> UserAnswer:
         is_active=account.is_active,
         created_at=text_of_time(account.created_at_ms),
     )
+
+
+def _spend_guess(account: str) -> Refusal | None:
+    """Spend the limits of proving a password, right or wrong, before any work is done for it."""
+    return gate.spend({"login": f"ip:{gate.address}|{account}", "login-address": f"ip:{gate.address}"})
 
 
 def _digest_of(identifier: str) -> str:
