@@ -173,11 +173,11 @@ class TestUsers:
     def test_sessions_are_ended_for_one_account_or_for_all(self, run, ann, data):
         """With how many they were; keys and passwords stay."""
         subject = re.search(r"user id: (\S+)", ann.stdout)[1]
-        for count, words in ((1, "1 session has ended"), (2, "2 sessions have ended"), (0, "0 sessions have ended")):
+        for count, words in ((1, "1 session of ann has"), (2, "2 sessions of ann have"), (0, "0 sessions of ann have")):
             log_in(data, subject, times=count)
-            assert run("users", "logout", "ann").stdout == f"{words} of ann\n"
+            assert run("users", "logout", "ann").stdout == f"{words} ended\n"
         log_in(data, subject, times=2)
-        assert run("users", "logout", "--all").stdout == "2 sessions have ended of all accounts\n"
+        assert run("users", "logout", "--all").stdout == "2 sessions of all accounts have ended\n"
         names = [(line["event"], line["sessions"], line["by"]) for line in events_of(data)[1:]]
         assert names == [("authn_token_revoked", count, "cli") for count in (1, 2, 0, 2)]
         assert run("keys", "list", "ann").stdout

@@ -105,8 +105,8 @@ def logout(*, user: str | None, is_all: bool, data: str | None) -> None:
         count = services.sessions.end_everybody() if account is None else services.sessions.end_all(account.subject)
         fields = {"user_id": account and account.subject, "sessions": count, "by": "cli"}
         services.events(events.AUTHN_TOKEN_REVOKED, fields)
-    ended = "1 session has ended" if count == 1 else f"{count} sessions have ended"
-    click.echo(f"{ended} of {'all accounts' if account is None else account.username}")
+    whose = "all accounts" if account is None else account.username
+    click.echo(f"1 session of {whose} has ended" if count == 1 else f"{count} sessions of {whose} have ended")
 
 
 def _set_active(user: str, data: str | None, *, is_active: bool) -> None:
