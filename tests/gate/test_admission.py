@@ -3,12 +3,13 @@
 import pytest
 
 from voxgate.gate import api_keys, events
-from voxgate.gate.admission import Admission, Credential
+from voxgate.gate.admission import Admission
 from voxgate.gate.decision import AccountState, Charge, KeyState, SessionState
 from voxgate.gate.errors import StoreUnavailableError
 from voxgate.gate.issuing import Issuer
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.tiers import Rule
+from voxgate.gate.verifying import Credential
 
 ADDRESS = "192.0.2.7"
 
@@ -37,7 +38,8 @@ def ask(admission):
     def ask(text=None, kind=CredentialKind.ACCESS, **rule):
         route = admission.prepare(Rule(**rule), name="route")
         credential = None if text is None else Credential(kind, text)
-        return admission.decide(route, credential, address=ADDRESS, endpoint="/x")
+        query = admission.verifier.verify(route, credential) if route.rule.credentials else None
+        return admission.decide(route, query, address=ADDRESS, endpoint="/x")
 
     return ask
 
@@ -108,6 +110,43 @@ class TestKinds:
         assert code(decision) == "INSUFFICIENT_SCOPE"
 
 
+class TestVerified:
+    """What was proven is remembered under a key, and nothing else of it."""
+
+    @pytest.fixture
+    def route(self, admission):
+        return admission.prepare(Rule(), name="route")
+
+    def test_proof_is_recalled_until_the_token_expires(self, admission, route, ann, clock):
+        """The very same question; after the end nothing."""
+        shown = Credential(CredentialKind.ACCESS, ann.access_token)
+        query = admission.verifier.verify(route, shown, key="a")
+        clock.advance(899.999)
+        assert admission.verifier.recall("a") is query
+        clock.advance(0.001)
+        assert admission.verifier.recall("a") is None
+
+    def test_keys_are_recalled_and_refusals_are_not(self, admission, route, issuer):
+        """A bad credential is read again each time; the memo remembers its refusal."""
+        key = issuer.new_key("ann").text
+        admission.verifier.verify(route, Credential(CredentialKind.API_KEY, key), key="good")
+        admission.verifier.verify(route, Credential(CredentialKind.API_KEY, key + "x"), key="bad")
+        assert admission.verifier.recall("good").kind is CredentialKind.API_KEY
+        assert admission.verifier.recall("bad") is None
+
+    def test_memory_is_bounded(self, admission, route, ann, monkeypatch):
+        """The newest proofs."""
+        monkeypatch.setattr("voxgate.gate.verifying.CAPACITY", 3)
+        shown = Credential(CredentialKind.ACCESS, ann.access_token)
+        for number in range(10):
+            admission.verifier.verify(route, shown, key=number)
+        assert [admission.verifier.recall(number) is None for number in (0, 6, 7, 9)] == [True, True, False, False]
+
+    def test_guarded_route_without_a_question_is_refused(self, admission, route):
+        """A caller that forgot to verify opens nothing."""
+        assert code(admission.decide(route, None, address=ADDRESS, endpoint="/x")) == "TOKEN_MISSING"
+
+
 class TestOpenRoutes:
     def test_open_route_is_limited_by_address(self, ask, admission):
         """Nobody is asked who they are; the default limit holds for each address."""
@@ -122,7 +161,7 @@ class TestReadThrough:
         """An emptied store logs nobody out."""
         directory.add(AccountState("ann", "premium"), SessionState(ann.session_id, "ann", clock.now_ms() + 1000))
         for table in ("account", "session"):
-            with store._file.transaction() as connection:
+            with store._file as connection:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 -- names of this test
         assert ask(ann.access_token).principal.tier == "premium"
         assert ask(ann.access_token).is_allowed
@@ -131,7 +170,7 @@ class TestReadThrough:
     def test_lost_end_of_a_session_revives_nothing(self, ask, ann, store, directory, clock):
         """What the directory knows to be ended is refused, though the store has forgotten it."""
         directory.add(AccountState("ann"), SessionState(ann.session_id, "ann", clock.now_ms() + 1000, is_ended=True))
-        with store._file.transaction() as connection:
+        with store._file as connection:
             connection.execute("DELETE FROM session")
         assert code(ask(ann.access_token)) == "TOKEN_REVOKED"
 
@@ -146,7 +185,8 @@ class TestReadThrough:
         alone = Admission(store=store, signer=signer, tiers=admission.tiers, clock=clock)
         route = alone.prepare(Rule(), name="route")
         shown = Credential(CredentialKind.ACCESS, signer.issue_access("ann", "unknown", now_ms=clock.now_ms()))
-        assert code(alone.decide(route, shown, address=ADDRESS, endpoint="/x")) == "TOKEN_REVOKED"
+        query = alone.verifier.verify(route, shown)
+        assert code(alone.decide(route, query, address=ADDRESS, endpoint="/x")) == "TOKEN_REVOKED"
 
     def test_lost_key_is_read_again(self, ask, directory):
         """A key works as soon as SQL knows it."""
@@ -202,7 +242,7 @@ class TestTrouble:
         for _ in range(20):
             ask(ann.access_token)
         assert len(tries) == 3
-        clock.advance(-3600)
+        clock.advance(-9)
         ask(ann.access_token)
         assert len(tries) == 4
 
@@ -221,7 +261,7 @@ class TestTrouble:
     def test_record_that_cannot_be_kept_is_a_refusal(self, ask, ann, store, directory, admission, monkeypatch, clock):
         """A store that forgets at once does not make the decision run for ever."""
         directory.add(AccountState("ann"), SessionState(ann.session_id, "ann", clock.now_ms() + 1000))
-        with store._file.transaction() as connection:
+        with store._file as connection:
             connection.execute("DELETE FROM session")
         monkeypatch.setattr(admission.store, "put_state", lambda _: None)
         assert code(ask(ann.access_token)) == "STORE_UNAVAILABLE"

@@ -2,11 +2,12 @@
 
 import pytest
 
-from voxgate.gate.admission import Admission, Credential
+from voxgate.gate.admission import Admission
 from voxgate.gate.errors import StoreUnavailableError
 from voxgate.gate.issuing import Issuer
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.tiers import Rule, Tiers
+from voxgate.gate.verifying import Credential
 
 LIMITS = {"closed": "4 per minute", "local": "4 per minute", "open": "4 per minute", "bad-credentials": "9 per minute"}
 
@@ -38,7 +39,8 @@ def ann(issuer):
 def ask(admission):
     def ask(text, policy="local", kind=CredentialKind.ACCESS, **rule):
         route = admission.prepare(Rule(policy=policy, **rule), name="route")
-        decision = admission.decide(route, Credential(kind, text), address="192.0.2.7", endpoint="/x")
+        query = admission.verifier.verify(route, Credential(kind, text))
+        decision = admission.decide(route, query, address="192.0.2.7", endpoint="/x")
         return decision.refusal.code if decision.refusal else "degraded" if decision.is_degraded else "allowed"
 
     return ask

@@ -1,6 +1,7 @@
 """The gate around a Flask application: who gets in, and what every answer carries."""
 
 import inspect
+import os
 import re
 import warnings
 from datetime import timedelta
@@ -12,7 +13,7 @@ from voxgate.gate import Gate as GateOfTheLibrary
 from voxgate.gate.decision import Charge, Reading
 from voxgate.gate.errors import ConfigurationError, FieldFault, Refusal, StoreUnavailableError
 from voxgate.gate.flask import Gate, Parts
-from voxgate.gate.flask.headers import limit_headers, problem_body
+from voxgate.gate.flask.headers import limit_headers, problem_body, request_id
 from voxgate.gate.limits import Limit, parse_limits
 from voxgate.gate.stores import open_store
 from voxgate.gate.tokens import Signer
@@ -322,6 +323,21 @@ class Test503:
         assert answer.headers["Retry-After"] == "1"
 
 
+class TestRequestIds:
+    def test_ids_differ_also_in_a_forked_process(self):
+        """A child has numbers of its own."""
+        here = {request_id({}) for _ in range(100)}
+        readable, writable = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(writable, request_id({}).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        there = os.read(readable, 64).decode()
+        assert len(here) == 100
+        assert there[:16] not in {each[:16] for each in here}
+
+
 class TestEveryAnswer:
     @pytest.mark.parametrize("path", ["/me", "/alive", "/page", "/nowhere"])
     def test_carries_an_id_and_security_headers(self, client, path):
@@ -423,6 +439,21 @@ class TestRuleHoldsInside:
         assert (answer.status_code, answer.get_json()["code"]) == (401, "TOKEN_MISSING")
         assert answer.headers["WWW-Authenticate"] == "Bearer"
         assert len(answer.headers.getlist("X-Request-ID")) == 1
+
+    def test_rule_of_the_view_holds_where_the_door_saw_another(self, tmp_path, clock):
+        """Proofs and refusals of one rule are never taken for the other's."""
+        app = Flask("two", instance_path=str(tmp_path), host_matching=True, static_host="static.example")
+        app.config.update(JWT_SECRET_KEY=SECRET)
+        gate = Gate(app, Parts(clock=clock))
+        app.add_url_rule("/x", "free", gate.protect(scopes="read")(lambda: "free"), host="localhost")
+        app.add_url_rule("/x", "tight", gate.protect(scopes="write")(lambda: "tight"), host="a.example")
+        with app.app_context():
+            token = gate.issuer.open_session("ann", scopes=frozenset({"read"})).access_token
+        client = app.test_client()
+        for _ in range(2):
+            assert client.get("/x", base_url="http://localhost", headers=bearer(token)).data == b"free"
+            answer = client.get("/x", base_url="http://a.example", headers=bearer(token))
+            assert answer.get_json()["code"] == "INSUFFICIENT_SCOPE"
 
     def test_limit_holds(self, client):
         """One a minute."""

@@ -65,7 +65,7 @@ def test_turn_of_another_thread_is_waited_for_and_then_refused(known, tmp_path, 
     inside, leave = threading.Event(), threading.Event()
 
     def hold():
-        with store._file.transaction():
+        with store._file:
             inside.set()
             leave.wait()
 
@@ -117,7 +117,7 @@ def test_version_tells_of_other_processes_and_of_trouble(known, tmp_path, clock)
     other.close()
     after = known.version()
     assert after != before
-    with known._file.transaction() as connection:
+    with known._file as connection:
         pass
     connection.close()
     assert known.version() not in {before, after}
@@ -125,6 +125,6 @@ def test_version_tells_of_other_processes_and_of_trouble(known, tmp_path, clock)
 
 def test_lost_connection_is_opened_again(known):
     """A connection that cannot even roll back is replaced."""
-    with pytest.raises(StoreUnavailableError), known._file.transaction() as connection:
+    with pytest.raises(StoreUnavailableError), known._file as connection:
         connection.close()
     assert known.decide(by_session(Charge(TWO))).is_allowed

@@ -69,17 +69,6 @@ def test_token_expires_to_the_second():
     assert verify(token, NOW_MS + 900_000) == Refusal("TOKEN_EXPIRED")
 
 
-def test_verified_signatures_are_remembered_within_bounds(monkeypatch):
-    """A remembered token expires like any other, and the memory does not grow without end."""
-    monkeypatch.setattr("voxgate.gate.tokens._MAX_VERIFIED", 2)
-    own = Signer(KEY)
-    tokens = [own.issue_access(f"u{number}", "s", now_ms=NOW_MS) for number in range(5)]
-    for token in tokens * 2:
-        assert not isinstance(own.verify_access(token, now_ms=NOW_MS), Refusal)
-        assert len(own._verified) <= 2
-    assert own.verify_access(tokens[-1], now_ms=NOW_MS + 900_000) == Refusal("TOKEN_EXPIRED")
-
-
 def test_leeway_forgives_what_it_says():
     """A clock difference within the leeway is forgiven, not more."""
     lenient = Signer(KEY, leeway_s=5)

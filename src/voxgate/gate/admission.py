@@ -2,9 +2,9 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from voxgate.gate import api_keys, events
+from voxgate.gate import events
 from voxgate.gate.breaker import Breaker
 from voxgate.gate.clock import Clock
 from voxgate.gate.decision import Charge, Decision, Query, Reading, State, Trouble, Unknown
@@ -17,6 +17,7 @@ from voxgate.gate.stores.base import Directory, Store
 from voxgate.gate.stores.watched import watch
 from voxgate.gate.tiers import Rule, Tiers
 from voxgate.gate.tokens import Signer
+from voxgate.gate.verifying import GuardedRoute, Verifier
 
 BAD_CREDENTIALS = "bad-credentials"
 _GUESSES = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED"})
@@ -28,25 +29,6 @@ _EVENTS = {
 }
 # Once, and again after a lost credential and a lost account were looked up.
 _MAX_ASKED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """What a request has shown; proves nothing yet."""
-
-    kind: CredentialKind
-    text: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class GuardedRoute:
-    """A rule with everything about it that can be computed before the first request."""
-
-    rule: Rule
-    charges: Mapping[str, tuple[Charge, ...]]
-    on_trouble: Trouble
-    holds: bool
-    """Whether a limit ``at once`` binds, so that something must be given back."""
 
 
 class Admission:
@@ -74,6 +56,7 @@ class Admission:
     ) -> None:
         self.store = watch(store)
         self.signer = signer
+        self.verifier = Verifier(signer, clock=clock)
         self.tiers = tiers
         self._clock = clock
         self._directory = directory
@@ -81,12 +64,6 @@ class Admission:
         self._quiet = events.Quiet()
         self._breaker = Breaker(clock)
         self._fallback = Fallback(clock=clock, processes=tiers.processes, has_ended=self.store.has_ended)
-        # Each turns what was shown into a question for the store, or refuses it without one.
-        self._readers = {
-            CredentialKind.ACCESS: self._read_access,
-            CredentialKind.REFRESH: self._read_refresh,
-            CredentialKind.API_KEY: self._read_key,
-        }
 
     def prepare(self, rule: Rule, *, name: str) -> GuardedRoute:
         """Return the rule with its limits resolved; ``name`` tells the counters of unnamed limits apart.
@@ -103,13 +80,13 @@ class Admission:
         )
 
     def decide(
-        self, route: GuardedRoute, credential: Credential | None, *, address: str, endpoint: str, lease_id: str = ""
+        self, route: GuardedRoute, query: Query | Refusal | None, *, address: str, endpoint: str, lease_id: str = ""
     ) -> Decision:
-        """Decide one request; one store call, none when the credential is refused by its form or signature.
+        """Decide one request; one store call, none when the credential was refused by its form or signature.
 
         Args:
             route: The prepared rule of the route.
-            credential: What was shown, or None.
+            query: What the verifier has made of the credential; None on a route that asks for none.
             address: The client's address.
             endpoint: What is asked for; told in events.
             lease_id: Names what limits ``at once`` hold for this request, until ``release``.
@@ -117,13 +94,15 @@ class Admission:
         Returns:
             The decision; a store that does not answer is a refusal too.
         """
-        if not route.rule.credentials:
-            query = Query(charges=at_address(route.charges, address), lease_id=lease_id)
-            decision = self._ask(query, route.on_trouble)
-        else:
-            decision = self._decide_shown(route, credential, address=address, lease_id=lease_id)
-        principal = decision.principal
-        if decision.refusal is not None or (principal is not None and principal.kind is CredentialKind.API_KEY):
+        if isinstance(query, Refusal):
+            return Decision(refusal=query)
+        if query is None:
+            if route.rule.credentials:
+                return Decision(refusal=Refusal("TOKEN_MISSING"))
+            query = Query(charges=at_address(route.charges, address))
+        decision = self._ask(replace(query, lease_id=lease_id) if lease_id else query, route.on_trouble)
+        if decision.refusal is not None or query.kind is CredentialKind.API_KEY:
+            decision = self._charge_guess(decision, address)
             self._report(decision, address, endpoint)
         return decision
 
@@ -136,22 +115,6 @@ class Admission:
         # What cannot be given back now is free when its time is over.
         with contextlib.suppress(StoreUnavailableError):
             self.store.release(held, lease_id=lease_id)
-
-    def _decide_shown(
-        self, route: GuardedRoute, credential: Credential | None, *, address: str, lease_id: str
-    ) -> Decision:
-        if credential is None:
-            is_key_route = route.rule.credentials == {CredentialKind.API_KEY}
-            return Decision(refusal=Refusal("API_KEY_MISSING" if is_key_route else "TOKEN_MISSING"))
-        if credential.kind not in route.rule.credentials:
-            return Decision(refusal=_refuse_kind(credential.kind))
-        query = self._readers[credential.kind](route, credential.text)
-        if isinstance(query, Refusal):
-            return Decision(refusal=query)
-        decision = self._ask(replace(query, lease_id=lease_id) if lease_id else query, route.on_trouble)
-        if decision.refusal is not None and decision.refusal.code in _GUESSES:
-            return self._charge_guess(decision, address)
-        return decision
 
     def spend(self, charges: Sequence[Charge]) -> Decision:
         """Spend limits alone, all or nothing; one store call. Every charge names its partition."""
@@ -169,39 +132,6 @@ class Admission:
     def is_degraded(self) -> bool:
         """Whether the store has failed and not answered since."""
         return self._breaker.failures > 0
-
-    def _read_access(self, route: GuardedRoute, text: str) -> Query | Refusal:
-        claims = self.signer.verify_access(text, now_ms=self._clock.now_ms())
-        if isinstance(claims, Refusal):
-            return claims
-        return Query(
-            charges=route.charges,
-            kind=CredentialKind.ACCESS,
-            credential_id=claims.session_id,
-            subject=claims.subject,
-            granted=claims.scopes,
-            scopes=route.rule.scopes,
-            tier=route.rule.tier,
-        )
-
-    def _read_refresh(self, route: GuardedRoute, text: str) -> Query | Refusal:
-        claims = self.signer.verify_refresh(text)
-        if isinstance(claims, Refusal):
-            return claims
-        return Query(charges=route.charges, kind=CredentialKind.REFRESH, credential_id=claims.session_id)
-
-    def _read_key(self, route: GuardedRoute, text: str) -> Query | Refusal:
-        key = api_keys.parse_key(text)
-        if key is None:
-            return Refusal("API_KEY_INVALID")
-        return Query(
-            charges=route.charges,
-            kind=CredentialKind.API_KEY,
-            credential_id=key.key_id,
-            digest=key.digest,
-            scopes=route.rule.scopes,
-            tier=route.rule.tier,
-        )
 
     def _ask(self, query: Query, trouble: Trouble = Trouble.CLOSED) -> Decision:
         if self._breaker.failures and self._breaker.refuses():
@@ -258,6 +188,9 @@ class Admission:
         self._emit(event, fields)
 
     def _charge_guess(self, decision: Decision, address: str) -> Decision:
+        """Charge a key that does not exist to the address that has tried it."""
+        if decision.refusal is None or decision.refusal.code not in _GUESSES:
+            return decision
         charges = [Charge(limit, f"ip:{address}") for limit in self.tiers.policy(BAD_CREDENTIALS)]
         guess = self.spend(charges)
         return decision if guess.is_allowed else guess
@@ -267,12 +200,6 @@ def at_address(charges: Mapping[str, tuple[Charge, ...]], address: str) -> Mappi
     """Return what a request without a credential spends: the default charges, on the address' own counters."""
     partition = f"ip:{address}"
     return {"": tuple(replace(charge, partition=partition) for charge in charges[""])}
-
-
-def _refuse_kind(kind: CredentialKind) -> Refusal:
-    if kind is CredentialKind.API_KEY:
-        return Refusal("INSUFFICIENT_SCOPE", message="An API key does not open this route; log in and use the token.")
-    return Refusal("INVALID_TOKEN", message=f"This route does not take the {kind} token")
 
 
 def _refuse_unknown(unknown: Unknown) -> Refusal:

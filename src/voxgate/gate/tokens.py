@@ -7,9 +7,9 @@ import json
 import os
 import re
 import secrets
-import threading
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from joserfc import jws
@@ -25,13 +25,16 @@ MAX_LEEWAY_S = 10
 MAX_TOKEN_CHARACTERS = 4096
 REFRESH_PREFIX = "vgr_"
 CLIENT_ID = "voxgate"
-_MAX_VERIFIED = 10_000
 
 # 32 bytes of signature are 43 characters; the last one carries four bits, so only these sixteen are canonical.
 # Any other spelling of the same bytes is refused: one token, one text.
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 _REFRESH = re.compile(r"vgr_([0-9A-Za-z]{1,64})_([0-9]{1,9})_([0-9A-Za-z]{22})[0-9A-Za-z]{6}")
 _INVALID = Refusal("INVALID_TOKEN")
+_HEADER = MappingProxyType({"alg": ALGORITHM, "typ": "at+jwt"})
+# Nearly every token that comes is one of ours, and its header is this text.
+_HEADER_TEXT = json.dumps(dict(_HEADER), separators=(",", ":"))
+_HEADER_SEGMENT = base64.urlsafe_b64encode(_HEADER_TEXT.encode()).decode().rstrip("=")
 # Keys that are printed in documentation, and keys that were typed instead of made.
 _KNOWN_KEYS = frozenset({b"dev-secret-key-change-in-production", b"super-secret-key"})
 _MIN_DISTINCT_BYTES = 10
@@ -98,9 +101,6 @@ class Signer:
         self.access_expires_s = access_expires_s
         self._leeway_s = leeway_s
         self._key = OctKey.import_key(key)
-        # By digest: a dump of this memory is no list of tokens. What a token says stays for the store to decide.
-        self._verified: dict[bytes, AccessClaims] = {}
-        self._lock = threading.Lock()
         # A key of its own for each purpose: a refresh token's MAC can never be a JWT's signature.
         self._refresh_key = hmac.digest(key, b"voxgate refresh token 1", "sha256")
 
@@ -124,24 +124,12 @@ class Signer:
         if scopes:
             claims["scope"] = " ".join(sorted(scopes))
         payload = json.dumps(claims, separators=(",", ":")).encode()
-        return jws.serialize_compact({"alg": ALGORITHM, "typ": "at+jwt"}, payload, self._key, algorithms=[ALGORITHM])
+        return jws.serialize_compact(dict(_HEADER), payload, self._key, algorithms=[ALGORITHM])
 
     def verify_access(self, token: str, *, now_ms: int) -> AccessClaims | Refusal:
         """Return what the token says, or why it is refused; no claim is read before the signature holds."""
         match = _COMPACT.fullmatch(token) if len(token) <= MAX_TOKEN_CHARACTERS else None
-        if match is None:
-            return _INVALID
-        digest = hashlib.sha256(token.encode()).digest()
-        known = self._verified.get(digest)
-        if known is not None:
-            return known if now_ms < known.expires_at_ms + self._leeway_s * 1000 else Refusal("TOKEN_EXPIRED")
-        claims = self._verify_first_time(token, match[1], now_s=now_ms / 1000)
-        if isinstance(claims, AccessClaims):
-            self._remember(digest, claims)
-        return claims
-
-    def _verify_first_time(self, token: str, header: str, *, now_s: float) -> AccessClaims | Refusal:
-        if not _is_our_header(header):
+        if match is None or (match[1] != _HEADER_SEGMENT and not _is_our_header(match[1])):
             return _INVALID
         try:
             payload = jws.deserialize_compact(token, self._key, algorithms=[ALGORITHM]).payload
@@ -150,14 +138,7 @@ class Signer:
         claims = _read_object(payload)
         if claims is None or not self._are_ours(claims):
             return _INVALID
-        return self._check_time(claims, now_s=now_s)
-
-    def _remember(self, digest: bytes, claims: AccessClaims) -> None:
-        """Keep what a signature has proven, so that a token costs its verification once per process."""
-        with self._lock:
-            while len(self._verified) >= _MAX_VERIFIED:
-                del self._verified[next(iter(self._verified))]
-            self._verified[digest] = claims
+        return self._check_time(claims, now_s=now_ms / 1000)
 
     def issue_refresh(self, session_id: str, *, counter: int = 0) -> str:
         """Return the refresh token of a session: derived from it, so nothing of it is stored."""

@@ -19,6 +19,7 @@ from voxgate.accounts.sessions import Sessions
 from voxgate.gate.clock import Clock, SystemClock
 from voxgate.gate.events import EventSink, log_event
 from voxgate.gate.stores import Store, open_store
+from voxgate.gate.stores.watched import watch
 from voxgate.gate.tokens import Signer, load_or_create_key
 from voxgate.settings import Settings
 from voxgate.speech.artifacts import Artifacts, ArtifactStorageError
@@ -124,7 +125,8 @@ def open_services(
     hasher = hasher or Hasher(workers=settings.hash_workers, queue=settings.hash_queue)
     database = Database(settings.database_url)
     database.migrate()
-    store = open_store(settings.redis_url or settings.gate_database_path, clock=clock)
+    # Watched, so that the gate learns at once what accounts end and change in this process.
+    store = watch(open_store(settings.redis_url or settings.gate_database_path, clock=clock))
     signer = _open_signer(settings)
     synthesizer = _open_synthesizer(settings)
     artifacts = _open_artifacts(settings, clock)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from voxgate.gate.admission import Credential
 from voxgate.gate.api_keys import PREFIX
 from voxgate.gate.errors import Refusal
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.tokens import REFRESH_PREFIX
+from voxgate.gate.verifying import Credential
 
 _KEY_PREFIXES = (PREFIX, PREFIX.removeprefix("sk-"))
 

@@ -2,20 +2,21 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.wsgi import ClosingIterator
 
-from voxgate.gate.admission import Admission, GuardedRoute
-from voxgate.gate.decision import Decision
+from voxgate.gate.admission import Admission
+from voxgate.gate.decision import Decision, Query
 from voxgate.gate.errors import Refusal
 from voxgate.gate.flask import credentials, headers
 from voxgate.gate.flask.cors import Cors
 from voxgate.gate.flask.refusals import BodyFilter, WrittenRefusal, write_refusal
 from voxgate.gate.flask.routes import RouteTable
 from voxgate.gate.memo import Memo
+from voxgate.gate.verifying import GuardedRoute
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 VISIT = "voxgate.visit"
 REQUEST_ID = "voxgate.request_id"
-_KEY = "voxgate.memo_key"
 _LEASE = "voxgate.lease"
 
 
@@ -79,36 +79,46 @@ class Door:
         shown = environ.get("REMOTE_ADDR", "")
         if route.rule.credentials:
             shown = f"{environ.get('HTTP_AUTHORIZATION')}\n{environ.get('HTTP_X_API_KEY')}"
-        key = environ[_KEY] = (id(route), hashlib.sha256(shown.encode("utf-8", "surrogatepass")).digest())
+        key = (id(route), hashlib.sha256(shown.encode("utf-8", "surrogatepass")).digest())
         entry = self._memo.recall(key)
         if entry is not None:
             return self._send(environ, start_response, entry.value, age_s=self._memo.age_s(entry))
-        decision = self.decide(environ, route)
+        decision = self.decide(environ, route, key=key)
         if decision.refusal is not None:
-            return self.refuse(environ, start_response, decision)
+            return self.refuse(environ, start_response, decision, key=key)
         environ[VISIT] = Visit(route, decision)
         answer = self._inner(environ, self._completed(environ, start_response, decision))
         return self._releasing(environ, answer) if _LEASE in environ else answer
 
-    def decide(self, environ: dict[str, Any], route: GuardedRoute) -> Decision:
-        """Decide the request under a route's rule."""
-        shown = credentials.read(environ) if route.rule.credentials else None
-        if isinstance(shown, Refusal):
-            return Decision(refusal=shown)
+    def decide(self, environ: dict[str, Any], route: GuardedRoute, *, key: Hashable | None = None) -> Decision:
+        """Decide the request under a route's rule; under the key what is proven is remembered."""
+        query: Query | Refusal | None = None
+        if route.rule.credentials:
+            verifier = self._admission.verifier
+            query = verifier.recall(key)
+            if query is None:
+                shown = credentials.read(environ)
+                query = shown if isinstance(shown, Refusal) else verifier.verify(route, shown, key=key)
         address, endpoint = environ.get("REMOTE_ADDR", ""), environ.get("PATH_INFO", "")
-        if route.holds:
-            # Not the request's id, which the client may choose: two requests of one name would hold one lease.
-            environ[_LEASE] = secrets.token_hex(16)
-        lease_id = environ.get(_LEASE, "")
-        return self._admission.decide(route, shown, address=address, endpoint=endpoint, lease_id=lease_id)
+        if not route.holds:
+            return self._admission.decide(route, query, address=address, endpoint=endpoint)
+        # Not the request's id, which the client may choose: two requests of one name would hold one lease.
+        lease_id = environ[_LEASE] = secrets.token_hex(16)
+        return self._admission.decide(route, query, address=address, endpoint=endpoint, lease_id=lease_id)
 
-    def refuse(self, environ: dict[str, Any], start_response: "StartResponse", decision: Decision) -> Iterable[bytes]:
-        """Answer a refusal as a problem document."""
+    def refuse(
+        self,
+        environ: dict[str, Any],
+        start_response: "StartResponse",
+        decision: Decision,
+        *,
+        key: Hashable | None = None,
+    ) -> Iterable[bytes]:
+        """Answer a refusal as a problem document; under the key it is remembered."""
         refusal = decision.refusal
         assert refusal is not None  # noqa: S101 -- the caller's promise, for the type checker
         path = environ.get("PATH_INFO", "")
         written = write_refusal(refusal, decision.readings, path=path, body_filter=self._body_filter)
-        key = environ.get(_KEY)
         if key is not None:
             self._memo.remember(key, refusal, written)
         return self._send(environ, start_response, written)
@@ -154,12 +164,12 @@ class Door:
             if self._cors:
                 added += self._cors.headers(environ)
             if decision is not None:
-                added += [*headers.limit_headers(decision.readings), ("Cache-Control", "no-store")]
+                added += headers.limit_headers(decision.readings)
                 if decision.is_degraded:
                     added.append(headers.DEGRADED)
             if environ.get("wsgi.url_scheme") == "https":
                 added.append(headers.HSTS)
-            complete = headers.completed(own, added)
+            complete = headers.completed(own, added, is_guarded=decision is not None)
             return start_response(status, complete, exc_info) if exc_info else start_response(status, complete)
 
         return start

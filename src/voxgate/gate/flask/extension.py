@@ -239,7 +239,7 @@ def _guard(rule: Rule, view: View[P, R]) -> View[P, R]:
     @functools.wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         visit: Visit | None = request.environ.get(VISIT)
-        if visit is None or visit.route.rule != rule:
+        if visit is None or visit.route.rule is not rule:
             _decide_inside(rule)
         if is_async:
             return cast("R", current_app.ensure_sync(view)(*args, **kwargs))

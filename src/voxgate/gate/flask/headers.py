@@ -1,6 +1,8 @@
 """What every answer carries, and how a refusal is written: RFC 9457 bodies and the headers of the limits."""
 
+import itertools
 import json
+import os
 import re
 import secrets
 from collections.abc import Iterable, Sequence
@@ -21,20 +23,19 @@ _AT_ONCE = ';qu="concurrent-requests"'
 
 Header = tuple[str, str]
 
-_EVERYWHERE: tuple[Header, ...] = (
+SECURITY_HEADERS: tuple[Header, ...] = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("X-Frame-Options", "DENY"),
-)
-SECURITY_HEADERS: tuple[Header, ...] = (
-    *_EVERYWHERE,
     ("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
 )
+_NAMED = tuple((header[0].lower(), header) for header in SECURITY_HEADERS)
 # A page needs its scripts and styles; which ones only the view knows that makes it.
-_PAGE_HEADERS: tuple[Header, ...] = (
-    *_EVERYWHERE,
-    ("Content-Security-Policy", "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
+_NAMED_FOR_PAGES = (
+    *_NAMED[:-1],
+    ("content-security-policy", (SECURITY_HEADERS[-1][0], SECURITY_HEADERS[-1][1].replace("default", "object"))),
 )
+_NO_STORE: Header = ("Cache-Control", "no-store")
 # Says that the store was out of reach and the policy let one process decide alone.
 DEGRADED: Header = ("X-Gate-Degraded", "1")
 HSTS: Header = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
@@ -42,8 +43,26 @@ HSTS: Header = ("Strict-Transport-Security", "max-age=63072000; includeSubDomain
 
 def request_id(environ: dict[str, Any]) -> str:
     """Return the id that the client gave, when it is safe to log, or a new one."""
-    given = environ.get("HTTP_X_REQUEST_ID", "")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    given = environ.get("HTTP_X_REQUEST_ID")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return str(given)
+    return f"{_process.prefix}{next(_process.numbers):016x}"
+
+
+class _Process:
+    """What makes the request ids of this process its own."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Choose another prefix, because a forked process has the numbers of its parent."""
+        self.prefix = secrets.token_hex(8)
+        self.numbers = itertools.count()
+
+
+_process = _Process()
+os.register_at_fork(after_in_child=_process.renew)
 
 
 def problem_body(refusal: Refusal, *, problem: Problem | None = None, request_id: str) -> dict[str, Any]:
@@ -107,17 +126,18 @@ def limit_headers(readings: Sequence[Reading]) -> list[Header]:
     return [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(states))]
 
 
-def completed(own: Iterable[Header], added: Iterable[Header]) -> list[Header]:
-    """Return an answer's own headers, with those added and the security headers whose names are not among them."""
+def completed(own: Iterable[Header], added: Iterable[Header], *, is_guarded: bool) -> list[Header]:
+    """Return an answer's own headers, those added, and what every answer has unless it says otherwise itself."""
     complete = list(own)
-    names, defaults = set(), SECURITY_HEADERS
+    names, defaults = set(), _NAMED
     for name, value in complete:
         names.add(name.lower())
         if value.startswith("text/html"):
-            defaults = _PAGE_HEADERS
-    for name, value in (*added, *defaults):
-        if name.lower() not in names:
-            complete.append((name, value))
+            defaults = _NAMED_FOR_PAGES
+    complete += [header for header in added if header[0].lower() not in names]
+    complete += [header for lower, header in defaults if lower not in names]
+    if is_guarded and "cache-control" not in names:
+        complete.append(_NO_STORE)
     return complete
 
 

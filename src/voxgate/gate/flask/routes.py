@@ -8,8 +8,9 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from voxgate.gate.admission import Admission, GuardedRoute
+from voxgate.gate.admission import Admission
 from voxgate.gate.tiers import Rule
+from voxgate.gate.verifying import GuardedRoute
 
 P = ParamSpec("P")
 R = TypeVar("R")

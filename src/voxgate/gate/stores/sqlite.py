@@ -38,7 +38,7 @@ class SqliteStore:
 
     def decide(self, query: Query) -> Decision | Unknown:
         """Decide one request: credential, account, tier and every limit, all or nothing, in one transaction."""
-        with self._file.transaction() as connection:
+        with self._file as connection:
             turn = _Turn(connection, self._clock.now_ms())
             found = turn.identify(query, query.kind) if query.kind else None
             if isinstance(found, Unknown):
@@ -53,7 +53,7 @@ class SqliteStore:
     def put_state(self, state: State) -> None:
         """Record a state; never revives what has ended, never replaces a newer account."""
         row: tuple[object, ...]
-        with self._file.transaction() as connection:
+        with self._file as connection:
             match state:
                 case AccountState():
                     row = (state.subject, state.tier, state.is_active, state.version)
@@ -68,17 +68,17 @@ class SqliteStore:
 
     def end_session(self, session_id: str, *, expires_at_ms: int) -> None:
         """End a session for ever, known or not; holds from the next decision of any process."""
-        with self._file.transaction() as connection:
+        with self._file as connection:
             connection.execute(sql.END_SESSION, (session_id, expires_at_ms))
 
     def end_key(self, key_id: str) -> None:
         """Revoke an API key for ever, known or not; holds from the next decision of any process."""
-        with self._file.transaction() as connection:
+        with self._file as connection:
             connection.execute(sql.END_KEY, (key_id,))
 
     def usage(self, charges: Sequence[Charge]) -> tuple[Reading, ...]:
         """Read limits without spending; every charge names its partition."""
-        with self._file.transaction() as connection:
+        with self._file as connection:
             turn = _Turn(connection, self._clock.now_ms())
             counters = [turn.counter(charge, charge.partition or "") for charge in charges]
         return tuple(
@@ -88,7 +88,7 @@ class SqliteStore:
 
     def release(self, charges: Sequence[Charge], *, lease_id: str) -> None:
         """Give back what limits ``at once`` hold under a name; every charge names its partition."""
-        with self._file.transaction() as connection:
+        with self._file as connection:
             turn = _Turn(connection, self._clock.now_ms())
             for charge in charges:
                 counter = turn.counter(charge, charge.partition or "")
@@ -98,7 +98,7 @@ class SqliteStore:
 
     def reset(self, partition: str) -> int:
         """Forget every counter of a partition; returns how many there were."""
-        with self._file.transaction() as connection:
+        with self._file as connection:
             return connection.execute(sql.RESET_PARTITION, (partition,)).rowcount
 
     def version(self) -> int:
@@ -107,7 +107,7 @@ class SqliteStore:
 
     def ping(self) -> None:
         """Return when the store answers."""
-        with self._file.transaction() as connection:
+        with self._file as connection:
             connection.execute(sql.PING)
 
     def close(self) -> None:

@@ -3,8 +3,6 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from voxgate.gate.errors import StoreUnavailableError
@@ -28,28 +26,44 @@ class SqliteFile:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Hold the file alone: threads queue on a lock, processes on the file.
+    def __enter__(self) -> sqlite3.Connection:
+        """Hold the file alone for one transaction: threads queue on a lock, processes on the file.
 
         Raises:
-            StoreUnavailableError: No turn came within the budget, or SQLite failed; nothing was changed.
+            StoreUnavailableError: No turn came within the budget, or SQLite failed.
         """
         deadline = time.monotonic() + self._budget_s
         if not self._lock.acquire(timeout=self._budget_s):
             raise StoreUnavailableError("the store is busy")
         try:
-            connection = self._begin(deadline)
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                self._roll_back(connection)
-                raise
-        except sqlite3.Error as error:
-            raise StoreUnavailableError(f"{self._path}: {error}") from error
+            return self._begin(deadline)
+        except BaseException as error:
+            self._lock.release()
+            if isinstance(error, sqlite3.Error):
+                raise self._unavailable(error) from error
+            raise
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Keep what was done, or undo all of it when something broke.
+
+        Raises:
+            StoreUnavailableError: SQLite failed; nothing was changed.
+        """
+        try:
+            if error is None:
+                self._finish("COMMIT")
+        except sqlite3.Error as failure:
+            error = failure
+        try:
+            if error is not None:
+                self._finish("ROLLBACK")
+        except sqlite3.Error:
+            # The connection cannot be trusted any more; the next turn opens a new one.
+            self._drop()
         finally:
             self._lock.release()
+        if isinstance(error, sqlite3.Error):
+            raise self._unavailable(error) from error
 
     def version(self) -> int:
         """Return a number that changes when another connection has changed the file."""
@@ -63,9 +77,7 @@ class SqliteFile:
     def close(self) -> None:
         """Close the file; the next transaction opens it again."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._drop()
 
     def _begin(self, deadline: float) -> sqlite3.Connection:
         while True:
@@ -93,10 +105,14 @@ class SqliteFile:
             raise
         return connection
 
-    def _roll_back(self, connection: sqlite3.Connection) -> None:
-        try:
-            connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            # The connection cannot be trusted any more; the next turn opens a new one.
-            connection.close()
+    def _finish(self, statement: str) -> None:
+        if self._connection is not None:
+            self._connection.execute(statement)
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
             self._connection = None
+
+    def _unavailable(self, error: sqlite3.Error) -> StoreUnavailableError:
+        return StoreUnavailableError(f"{self._path}: {error}")

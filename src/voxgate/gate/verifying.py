@@ -1,0 +1,130 @@
+"""What was shown, verified without any input or output: the question to the store, or why there is none."""
+
+import threading
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+
+from voxgate.gate import api_keys
+from voxgate.gate.clock import Clock
+from voxgate.gate.decision import Charge, Query, Trouble
+from voxgate.gate.errors import Refusal
+from voxgate.gate.principal import CredentialKind
+from voxgate.gate.tiers import Rule
+from voxgate.gate.tokens import Signer
+
+CAPACITY = 10_000
+_NEVER_MS = 1 << 62
+_KEYS_ALONE = frozenset({CredentialKind.API_KEY})
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a request has shown; proves nothing yet."""
+
+    kind: CredentialKind
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedRoute:
+    """A rule with everything about it that can be computed before the first request.
+
+    Attributes:
+        rule: The rule.
+        charges: For each tier what a request spends.
+        on_trouble: What the route does while the store is out of reach.
+        holds: Whether a limit ``at once`` binds, so that something must be given back.
+    """
+
+    rule: Rule
+    charges: Mapping[str, tuple[Charge, ...]]
+    on_trouble: Trouble
+    holds: bool
+
+
+class Verifier:
+    """Verifies credentials, each once: what a signature has proven is remembered until the token expires.
+
+    What a token says stays for the store to decide; only the proof is remembered.
+
+    Args:
+        signer: Verifies tokens.
+        clock: Source of time for their expiry.
+    """
+
+    def __init__(self, signer: Signer, *, clock: Clock) -> None:
+        self._signer = signer
+        self._clock = clock
+        self._verified: dict[Hashable, tuple[int, Query]] = {}
+        self._lock = threading.Lock()
+        self._readers = {
+            CredentialKind.ACCESS: self._read_access,
+            CredentialKind.REFRESH: self._read_refresh,
+            CredentialKind.API_KEY: self._read_key,
+        }
+
+    def recall(self, key: Hashable) -> Query | None:
+        """Return the question of what was verified under a key, while it has not expired."""
+        known = self._verified.get(key)
+        return known[1] if known is not None and self._clock.now_ms() < known[0] else None
+
+    def verify(
+        self, route: GuardedRoute, credential: Credential | None, *, key: Hashable | None = None
+    ) -> Query | Refusal:
+        """Turn what was shown into a question for the store, or refuse it without one.
+
+        Args:
+            route: The prepared rule of the route.
+            credential: What was shown, or None.
+            key: Names route and credential, by digest; under it the proof is remembered.
+        """
+        if credential is None:
+            return Refusal("API_KEY_MISSING" if route.rule.credentials == _KEYS_ALONE else "TOKEN_MISSING")
+        if credential.kind not in route.rule.credentials:
+            return _refuse_kind(credential.kind)
+        until_ms, query = self._readers[credential.kind](route, credential.text)
+        if key is not None and isinstance(query, Query):
+            with self._lock:
+                if len(self._verified) >= CAPACITY:
+                    del self._verified[next(iter(self._verified))]
+                self._verified[key] = (until_ms, query)
+        return query
+
+    def _read_access(self, route: GuardedRoute, text: str) -> tuple[int, Query | Refusal]:
+        claims = self._signer.verify_access(text, now_ms=self._clock.now_ms())
+        if isinstance(claims, Refusal):
+            return 0, claims
+        return claims.expires_at_ms, Query(
+            charges=route.charges,
+            kind=CredentialKind.ACCESS,
+            credential_id=claims.session_id,
+            subject=claims.subject,
+            granted=claims.scopes,
+            scopes=route.rule.scopes,
+            tier=route.rule.tier,
+        )
+
+    def _read_refresh(self, route: GuardedRoute, text: str) -> tuple[int, Query | Refusal]:
+        claims = self._signer.verify_refresh(text)
+        if isinstance(claims, Refusal):
+            return 0, claims
+        return _NEVER_MS, Query(charges=route.charges, kind=CredentialKind.REFRESH, credential_id=claims.session_id)
+
+    def _read_key(self, route: GuardedRoute, text: str) -> tuple[int, Query | Refusal]:
+        key = api_keys.parse_key(text)
+        if key is None:
+            return 0, Refusal("API_KEY_INVALID")
+        return _NEVER_MS, Query(
+            charges=route.charges,
+            kind=CredentialKind.API_KEY,
+            credential_id=key.key_id,
+            digest=key.digest,
+            scopes=route.rule.scopes,
+            tier=route.rule.tier,
+        )
+
+
+def _refuse_kind(kind: CredentialKind) -> Refusal:
+    if kind is CredentialKind.API_KEY:
+        return Refusal("INSUFFICIENT_SCOPE", message="An API key does not open this route; log in and use the token.")
+    return Refusal("INVALID_TOKEN", message=f"This route does not take the {kind} token")
