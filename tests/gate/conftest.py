@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 from tests.support.queries import DIGEST
-from tests.support.servers import BINARIES, running
+from tests.support.servers import BINARIES, running, running_cluster
 
 from voxgate.gate.admission import Admission
 from voxgate.gate.decision import AccountState, KeyState, SessionState
@@ -26,7 +26,12 @@ def clock():
 def server_of():
     """Return the server of a name, started at its first use and shared by the tests of this process."""
     with contextlib.ExitStack() as stack:
-        yield functools.cache(lambda name: stack.enter_context(running(binary=BINARIES[name])))
+
+        def start(name):
+            is_cluster = name == "cluster"
+            return stack.enter_context(running_cluster() if is_cluster else running(binary=BINARIES[name]))
+
+        yield functools.cache(start)
 
 
 @pytest.fixture

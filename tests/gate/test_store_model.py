@@ -36,17 +36,18 @@ LIMITS = st.lists(
 STEPS = st.lists(st.tuples(PAUSES, COSTS, st.sampled_from("abcd"), st.booleans()), max_size=40)
 
 
-@given(limits=LIMITS, steps=STEPS)
+@given(limits=LIMITS, steps=STEPS, is_spread=st.booleans())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_store_decides_like_plain_lists(store, clock, limits, steps):
+def test_store_decides_like_plain_lists(store, clock, limits, steps, is_spread):
     """Admission, use, what is free next and the exact wait, of windows, calendars and leases, weighted and mixed."""
     clock.advance((START_MS - clock.now_ms()) / 1000)
     partition = f"ip:{next(partitions)}"
     models = [MODELS[limit.kind](limit) for limit in limits]
     for pause, cost, lease_id, only_looks in steps:
-        clock.advance(pause / 1000)
+        # What is spread over the nodes of a cluster is mended only where it is spent.
+        clock.advance((abs(pause) if is_spread else pause) / 1000)
         now = clock.now_ms()
-        charges = [Charge(limit, partition, cost=cost) for limit in limits]
+        charges = [Charge(limit, f"{partition}:{number * is_spread}", cost=cost) for number, limit in enumerate(limits)]
         if only_looks:
             readings = store.usage(charges)
             assert [each.used for each in readings] == [model.used(now) for model in models]

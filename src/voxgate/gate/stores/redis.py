@@ -91,8 +91,7 @@ class RedisStore:
         """Give back what limits ``at once`` hold under a name; every charge names its partition."""
         for charge in charges:
             if charge.limit.kind is LimitKind.AT_ONCE:
-                key = self._keys.partition(charge.partition or "") + charge.limit.counter.encode()
-                self._link.call("ZREM", key, lease_id)
+                self._link.call("ZREM", self._counter(charge), lease_id)
 
     def reset(self, partition: str) -> int:
         """Forget every counter of a partition; returns how many there were."""
@@ -207,6 +206,9 @@ class RedisStore:
 
     def _given_time(self) -> int | str:
         return self._clock.now_ms() if self._clock else ""
+
+    def _counter(self, charge: Charge) -> bytes:
+        return self._keys.partition(charge.partition or "") + charge.limit.counter.encode()
 
     def _pointer(self, kind: str, record_id: str) -> bytes:
         return self._keys.pointers[kind] + to_bytes(record_id)

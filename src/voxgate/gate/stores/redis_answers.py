@@ -5,6 +5,7 @@ from typing import Any
 
 from voxgate.gate.decision import Charge, Decision, Query, Reading, Unknown
 from voxgate.gate.errors import PROBLEMS, Refusal
+from voxgate.gate.limits import Limit
 from voxgate.gate.principal import CredentialKind, Principal
 from voxgate.gate.stores.base import refuse_over_limits
 
@@ -43,7 +44,7 @@ def read_decision(answer: Any, query: Query, subject: str) -> Decision | Unknown
     return Decision(principal, refuse_over_limits(waits) if waits else None, readings)
 
 
-def read_readings(answer: Any, charges: Sequence[Charge]) -> tuple[tuple[Reading, ...], list[tuple[int, Any]]]:  # noqa: ANN401
+def read_readings(answer: Any, charges: Sequence[Charge]) -> tuple[tuple[Reading, ...], list[tuple[int, Limit]]]:  # noqa: ANN401
     """Return how each limit stands, and how long those must be waited for that refuse."""
     figures = map(int, answer[_FIRST_READING:])
     readings, waits = [], []
@@ -52,6 +53,17 @@ def read_readings(answer: Any, charges: Sequence[Charge]) -> tuple[tuple[Reading
         if wait_ms > 0:
             waits.append((wait_ms, charge.limit))
     return tuple(readings), waits
+
+
+def read_figures(answer: Any) -> list[tuple[int, int, int]]:  # noqa: ANN401 -- whatever came
+    """Return for each limit the units used, the ms until something is free, and the ms until the request fits.
+
+    Of a lease that was held already the last is minus the ms that were left of it.
+    """
+    if answer[0] not in (b"", b"RATE_LIMITED"):
+        raise ValueError(answer[0])
+    figures = map(int, answer[_FIRST_READING:])
+    return list(zip(figures, figures, figures, strict=True))
 
 
 def read_pointer(answer: object) -> tuple[bool, str]:

@@ -33,11 +33,13 @@ class Keys:
         """Return how the keys of a principal begin."""
         return b"%b{%b}:" % (self._prefix, _tag(subject))
 
+    def node(self, partition: str) -> bytes:
+        """Return how all keys begin that are on the node of a partition."""
+        return self.principal(partition.removeprefix(_USER))
+
     def partition(self, partition: str) -> bytes:
         """Return how the keys of all counters of a partition begin."""
-        if partition.startswith(_USER):
-            return self.principal(partition[len(_USER) :]) + OWN
-        return self.principal(partition) + _OF
+        return self.node(partition) + (OWN if partition.startswith(_USER) else _OF)
 
 
 def to_bytes(text: str) -> bytes:

@@ -7,7 +7,7 @@ from voxgate.gate.decision import Charge
 from voxgate.gate.limits import LimitKind
 from voxgate.gate.stores.redis_keys import OWN, Keys
 
-_LETTERS = {LimitKind.WINDOW: "w", LimitKind.CALENDAR_DAY: "d", LimitKind.CALENDAR_MONTH: "m", LimitKind.AT_ONCE: "o"}
+LETTERS = {LimitKind.WINDOW: "w", LimitKind.CALENDAR_DAY: "d", LimitKind.CALENDAR_MONTH: "m", LimitKind.AT_ONCE: "o"}
 _MAX_KEPT = 1024
 
 
@@ -62,7 +62,7 @@ def make_plan(charges: Mapping[str, tuple[Charge, ...]]) -> Plan:
         for charge in of_tier:
             limit = charge.limit
             place = places.setdefault((charge.partition, limit.counter.encode()), len(places) + 1)
-            lines.append(f"{place} {_LETTERS[limit.kind]} {limit.quota} {limit.window_s * 1000} {charge.cost}")
+            lines.append(f"{place} {LETTERS[limit.kind]} {limit.quota} {limit.window_s * 1000} {charge.cost}")
         tiers.append("\n".join(lines) + "\n")
     is_own = all(partition is None for partition, _ in places)
     return Plan(

@@ -16,6 +16,7 @@ from voxgate.gate.errors import ConfigurationError
 from voxgate.gate.stores.redis import DEFAULT_PREFIX, RedisStore
 from voxgate.gate.stores.redis_cluster import ClusterLink
 from voxgate.gate.stores.redis_links import KeptLink, Link
+from voxgate.gate.stores.redis_parts import ClusterStore
 
 SETTING = "VOXGATE_REDIS_URL"
 BUDGET_S = 0.1
@@ -47,7 +48,8 @@ def open_redis(url: str, *, clock: Clock | None = None, budget_s: float = BUDGET
         link = _open_link(f"{address}?{urlencode(options)}", settings)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(SETTING, f"cannot be used: {error}") from error
-    return RedisStore(link, prefix=prefix, clock=clock)
+    store = ClusterStore if link.is_cluster else RedisStore
+    return store(link, prefix=prefix, clock=clock)
 
 
 def _open_link(url: str, settings: dict[str, Any]) -> Link:

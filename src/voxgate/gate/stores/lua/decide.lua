@@ -25,7 +25,8 @@
 -- Returns {'UNKNOWN', 'session' | 'key' | 'account'}
 --      or {code of the refusal} of a credential or an account
 --      or {'' | 'RATE_LIMITED', tier, scopes of the credential, now in ms, and for each limit three:
---          units used, ms until something is free, ms until this request fits}
+--          units used, ms until something is free, ms until this request fits; of a lease that was held already,
+--          minus the ms that were left of it}
 local given_time, only_looks, lease_id, kind = ARGV[1], ARGV[2] == '1', ARGV[3], ARGV[4]
 local digest, is_of_another, granted, needed_scopes = ARGV[5], ARGV[6] == '1', ARGV[7], ARGV[8]
 local needed_tier, first_tier = ARGV[9], 10

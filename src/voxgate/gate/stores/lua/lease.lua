@@ -47,6 +47,7 @@ local function lease_counter()
     end
     c.next_free = math.min(tonumber(other or c.latest), c.latest) - now
     c.used = c.used + (is_held and 0 or 1)
+    c.wait_ms = is_held and now - math.min(c.held_until, c.latest) or 0
     call('ZREMRANGEBYSCORE', c.key, '-inf', now)
     call('ZADD', c.key, c.latest, c.lease_id)
     call('PEXPIRE', c.key, c.span + c.spare)

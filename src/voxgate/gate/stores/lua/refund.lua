@@ -6,7 +6,8 @@
 -- KEYS[..] list, string or sorted set  the counters, each as window.lua, calendar.lua or lease.lua says
 -- ARGV[1]  ms      when it was spent, by the clock of this node
 -- ARGV[2]  text    id under which limits `at once` hold
--- ARGV[..] text    from 3, for each counter its kind as in decide.lua and the cost in units: 'w 5'
+-- ARGV[..] text    from 3, for each counter its kind as in decide.lua, the cost in units, and the ms that were left of
+--                  a lease that was held already: 'w 5 0'
 --
 -- Returns 1
 local spent_at, lease_id, first_counter = ARGV[1], ARGV[2], 3
@@ -34,11 +35,13 @@ end
 
 for number = first_counter, #ARGV do
   local key = KEYS[number - first_counter + 1]
-  local kind, cost = string.match(ARGV[number], '^(%a) (%d+)$')
+  local kind, cost, left = string.match(ARGV[number], '^(%a) (%d+) (%d+)$')
   if kind == 'w' then
     take_from_window(key, tonumber(cost))
-  elseif kind == 'o' then
+  elseif kind == 'o' and left == '0' then
     call('ZREM', key, lease_id)
+  elseif kind == 'o' then
+    call('ZADD', key, 'XX', spent_at + left, lease_id)
   else
     local ends, used = string.match(call('GET', key) or '', '^(%d+):(%d+)$')
     if ends and tonumber(ends) == calendar_counter().period_end(spent_at, kind == 'm') then
