@@ -11,9 +11,9 @@ TWO = Limit("two", 2, 60)
 DIGEST = hashlib.sha256(b"secret").digest()
 
 
-def by_session(*charges, **more):
-    """Ask with the access token of session s1 of account u1."""
-    return Query(charges={"": charges}, kind=CredentialKind.ACCESS, credential_id="s1", subject="u1", **more)
+def by_session(*charges, session="s1", **more):
+    """Ask with the access token of a session of account u1."""
+    return Query(charges={"": charges}, kind=CredentialKind.ACCESS, credential_id=session, subject="u1", **more)
 
 
 def by_refresh(*charges, **more):

@@ -32,17 +32,20 @@ class Server:
 
     Args:
         folder: Where its socket and its log are; its path must be short.
-        binary: The program.
         options: Options of the command line.
+        binary: The program.
         port: TCP port to listen on as well; 0 for none.
+        config: Lines of its file.
     """
 
-    def __init__(self, folder, *options, binary=BINARIES["valkey"], port=0):
+    def __init__(self, folder, *options, binary=BINARIES["valkey"], port=0, config=()):
         self.folder, self.port = Path(folder), port
         self.socket = self.folder / "s"
         own = ["--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket), "--dir", str(folder)]
         quiet = ["--save", "", "--appendonly", "no", "--logfile", str(self.folder / "log"), "--daemonize", "no"]
-        self.command = [binary, *own, *quiet, *options]
+        # A Sentinel writes what it learns into its file.
+        (self.folder / "conf").write_text("".join(f"{line}\n" for line in config))
+        self.command = [binary, str(self.folder / "conf"), *own, *quiet, *options]
         self.process = None
         self.start()
 
@@ -71,7 +74,7 @@ class Server:
         eventually(self.answers, f"an answer of {self.command[0]}: {self.folder / 'log'}")
 
     def answers(self):
-        """Say whether it answers."""
+        """Say whether it answers; its log says why it ended."""
         assert self.process.poll() is None, (self.folder / "log").read_text()
         try:
             return self.call("PING")
@@ -121,10 +124,10 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running(*options, binary=BINARIES["valkey"], port=0):
+def running(*options, **how):
     """Run a server for as long as the block lasts."""
     folder = tempfile.mkdtemp(prefix="vg-")
-    server = Server(folder, *options, binary=binary, port=port)
+    server = Server(folder, *options, **how)
     try:
         yield server
     finally:
@@ -135,9 +138,38 @@ def running(*options, binary=BINARIES["valkey"], port=0):
 @contextlib.contextmanager
 def running_cluster():
     """Run a cluster of three for as long as the block lasts."""
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0")
+    whole = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no")
+    options = (*whole, "--cluster-node-timeout", "2000")
     with contextlib.ExitStack() as stack:
         yield Cluster([stack.enter_context(running(*options, port=free_port())) for _ in _SLOTS])
+
+
+class Watched:
+    """A master, its replica, and a Sentinel that makes the replica the master when the master is gone."""
+
+    def __init__(self, master, replica, sentinel):
+        self.master, self.replica, self.sentinel = master, replica, sentinel
+        self.url = f"redis+sentinel://127.0.0.1:{sentinel.port}/main"
+        eventually(self.is_whole, "a replica that Sentinel knows")
+
+    def is_whole(self):
+        """Say whether the replica follows the master and Sentinel knows of it."""
+        has_replica = b"slaves=1" in self.sentinel.call("INFO SENTINEL")
+        return has_replica and self.replica.call("INFO", "replication")["master_link_status"] == "up"
+
+
+@contextlib.contextmanager
+def running_sentinel():
+    """Run a master, a replica and a Sentinel for as long as the block lasts."""
+    with contextlib.ExitStack() as stack:
+        at_once = ("--repl-diskless-sync-delay", "0")
+        master = stack.enter_context(running(*at_once, port=free_port()))
+        follows = ("--replicaof", f"127.0.0.1 {master.port}", *at_once)
+        replica = stack.enter_context(running(*follows, port=free_port()))
+        rules = ("monitor main 127.0.0.1 %d 1", "down-after-milliseconds main 400", "failover-timeout main 2000")
+        config = [f"sentinel {rule}".replace("%d", str(master.port)) for rule in rules]
+        sentinel = stack.enter_context(running("--sentinel", port=free_port(), config=config))
+        yield Watched(master, replica, sentinel)
 
 
 def free_port():

@@ -10,7 +10,7 @@ from voxgate.gate.errors import StoreUnavailableError
 from voxgate.gate.limits import LimitKind
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.stores import redis_scripts as scripts
-from voxgate.gate.stores.redis_answers import ENDED, MISREAD, read_decision, read_pointer, read_readings
+from voxgate.gate.stores.redis_answers import ENDED, MISREAD, read_decision, read_figures, read_pointer, read_readings
 from voxgate.gate.stores.redis_keys import Keys, to_bytes
 from voxgate.gate.stores.redis_links import Link
 from voxgate.gate.stores.redis_plans import Plan, Plans
@@ -19,6 +19,7 @@ DEFAULT_PREFIX = "vg:"
 _MAX_REMEMBERED = 65_536
 _NOTE_EVERY_S = 60.0
 _BATCH = 512
+_NOTHING = Query(charges={})
 
 T = TypeVar("T")
 
@@ -73,13 +74,20 @@ class RedisStore:
             rest = f":{state.digest.hex()}:{' '.join(sorted(state.scopes))}"
             self._put_record(state, "key", state.key_id, rest=rest)
 
-    def end_session(self, session_id: str, *, expires_at_ms: int) -> None:
-        """End a session for ever, known or not; holds from the next decision of any process."""
-        self._end("session", session_id, expires_at_ms)
+    def end_session(self, session_id: str, *, expires_at_ms: int, subject: str = "") -> None:
+        """End a session for ever, known or not; holds from the next decision of any process.
 
-    def end_key(self, key_id: str) -> None:
+        Args:
+            session_id: Id of the session.
+            expires_at_ms: Its end.
+            subject: The account that it belongs to, when that is known. In a cluster whose node has lost the pointer to
+                the account, only so is the session found.
+        """
+        self._end("session", session_id, expires_at_ms, subject=subject)
+
+    def end_key(self, key_id: str, *, subject: str = "") -> None:
         """Revoke an API key for ever, known or not; holds from the next decision of any process."""
-        self._end("key", key_id, "")
+        self._end("key", key_id, "", subject=subject)
 
     def usage(self, charges: Sequence[Charge]) -> tuple[Reading, ...]:
         """Read limits without spending; every charge names its partition."""
@@ -108,9 +116,9 @@ class RedisStore:
         return 0
 
     def ping(self) -> None:
-        """Return when the store answers."""
-        answer: Any = self._link.call("PING")
-        self._understand(lambda: [b"PONG"].index(answer))
+        """Return when the store can decide: a replica, or a server that cannot write, answers and is of no use."""
+        answer = self._ask(_NOTHING, self._plans.plan(_NOTHING.charges), looks=True)
+        self._understand(lambda: read_figures(answer))
 
     def close(self) -> None:
         """Close the connections."""
@@ -193,14 +201,15 @@ class RedisStore:
             (self._given_time(), int(is_ended), expires_at_ms, rest, 1),
         )
 
-    def _end(self, kind: str, record_id: str, expires_at_ms: int | str) -> None:
-        arguments = (self._given_time(), self._subjects.get((kind, record_id), ""), expires_at_ms, 1)
+    def _end(self, kind: str, record_id: str, expires_at_ms: int | str, *, subject: str) -> None:
+        known = subject or self._subjects.get((kind, record_id), "")
+        arguments = (self._given_time(), known, expires_at_ms, 1)
         answer = self._link.run(scripts.PUT_POINTER, (self._pointer(kind, record_id),), arguments)
-        _, subject = self._understand(lambda: read_pointer(answer))
-        if subject:
+        _, owner = self._understand(lambda: read_pointer(answer))
+        if owner:
             self._link.run(
                 scripts.PUT_RECORD,
-                (self._record(kind, record_id, subject),),
+                (self._record(kind, record_id, owner),),
                 (self._given_time(), 1, expires_at_ms, "", 0),
             )
 

@@ -33,8 +33,7 @@ def read_decision(answer: Any, query: Query, subject: str) -> Decision | Unknown
             return Unknown(kind, subject if kind == "account" else query.credential_id)
         return _read_refused(code, query)
     tier, scopes = answer[1].decode(), answer[2].decode()
-    charges = query.charges[tier if tier in query.charges else ""] if len(answer) > _FIRST_READING else ()
-    readings, waits = read_readings(answer, charges)
+    readings, waits = read_readings(answer, query.charges.get(tier, query.charges.get("", ())))
     principal = None
     if query.kind is not None:
         held = frozenset(scopes.split()) if query.kind is CredentialKind.API_KEY else query.granted

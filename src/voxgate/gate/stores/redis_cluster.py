@@ -66,5 +66,11 @@ class ClusterLink:
     def _open(self) -> RedisCluster:
         with self._lock:
             if self._client is None:
-                self._client = RedisCluster(startup_nodes=self._nodes, retry=Retry(NoBackoff(), 0), **self._settings)
+                # With a part of the slots the accounts in them are served.
+                self._client = RedisCluster(
+                    startup_nodes=self._nodes,
+                    require_full_coverage=False,
+                    retry=Retry(NoBackoff(), 0),
+                    **self._settings,
+                )
             return self._client

@@ -41,15 +41,16 @@ class ClusterStore(RedisStore):
         return self._merge(charges, parts)[0]
 
     def _decide(self, query: Query, kind: str, subject: str, *, is_of_another: bool = False) -> Decision | Unknown:
+        if is_of_another:  # It is refused before any limit is looked at.
+            return super()._decide(replace(query, charges={}), kind, subject, is_of_another=True)
         own = f"user:{subject}" if kind else ""
         named = {
             tier: tuple([each if each.partition is not None else replace(each, partition=own) for each in of_tier])
             for tier, of_tier in query.charges.items()
         }
         nodes = {self._node_of(each) for of_tier in named.values() for each in of_tier}
-        # A token of another account is refused before any limit is looked at.
-        if len(nodes | ({self._keys.node(own)} if kind else set())) <= 1 or is_of_another:
-            return super()._decide(query, kind, subject, is_of_another=is_of_another)
+        if len(nodes | ({self._keys.node(own)} if kind else set())) <= 1:
+            return super()._decide(query, kind, subject)
         self._note(make_plan(named))
         return self._decide_in_parts(replace(query, charges=named), kind, subject)
 
@@ -69,7 +70,7 @@ class ClusterStore(RedisStore):
                 return decision
             principal, tier = decision.principal, decision.principal.tier
             parts[own] = _Part(answer=answer)
-        bound = query.charges[tier if tier in query.charges else ""]
+        bound = query.charges.get(tier, query.charges.get("", ()))
         self._spend(self._add_parts(parts, bound), query.lease_id)
         readings, waits = self._merge(bound, parts)
         return Decision(principal, refuse_over_limits(waits) if waits else None, readings)

@@ -1,0 +1,163 @@
+"""A cluster of three: slots that move, nodes that die, and requests that are limited on several nodes."""
+
+import itertools
+import time
+from contextlib import closing
+
+import pytest
+from tests.support.queries import TEN, TWO, by_key, by_nobody, by_refresh, by_session, code
+from tests.support.servers import running_cluster
+from tests.support.waiting import eventually
+
+from voxgate.gate.decision import AccountState, Charge, Query, SessionState, Unknown
+from voxgate.gate.errors import StoreUnavailableError
+from voxgate.gate.principal import CredentialKind
+from voxgate.gate.stores.redis_urls import open_redis
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+def store_kind():
+    """The cluster that the tests of this process share."""
+    return "cluster"
+
+
+@pytest.fixture
+def own_cluster():
+    """A cluster that a test may break."""
+    with running_cluster() as cluster:
+        yield cluster
+
+
+def slot_of(cluster, tag):
+    return cluster.nodes[0].call("CLUSTER", "KEYSLOT", f"{{{tag}}}")
+
+
+def ip_on(cluster, number, *, but=()):
+    """Return an address whose counters are on a node."""
+    names = (f"ip:{each}" for each in itertools.count() if f"ip:{each}" not in but)
+    return next(name for name in names if slot_of(cluster, name) // 5461 == number)
+
+
+def charges_on_all(cluster, limit, **more):
+    """One charge on each node."""
+    return [Charge(limit, ip_on(cluster, number), **more) for number in range(3)]
+
+
+class TestParts:
+    def test_credential_and_limits_of_all_nodes_are_one_decision(self, known, server_of):
+        """All or nothing: an address that is exhausted spends nothing of the account."""
+        address = Charge(TWO, "ip:203.0.113.9")
+        answers = [known.decide(by_session(Charge(TEN), address)) for _ in range(4)]
+        assert [code(answer) for answer in answers] == [None, None, "RATE_LIMITED", "RATE_LIMITED"]
+        assert [each.used for each in answers[-1].readings] == [2, 2]
+        assert answers[-1].refusal.violated == ("two",)
+        assert answers[-1].principal.subject == "u1"
+        assert [each.used for each in known.usage([Charge(TEN, "user:u1"), address])] == [2, 2]
+
+    def test_refusal_of_the_credential_spends_nothing_anywhere(self, known, clock):
+        """Whoever is not proven does not eat the budget of an address."""
+        known.end_session("s1", expires_at_ms=clock.now_ms() + 1000)
+        address = Charge(TWO, "ip:203.0.113.9")
+        assert code(known.decide(by_session(Charge(TEN), address))) == "TOKEN_REVOKED"
+        assert known.usage([address])[0].used == 0
+
+    def test_token_of_another_account_is_refused_before_limits(self, known):
+        """Also when it would be limited on several nodes."""
+        query = Query(
+            charges={"": (Charge(TWO, "ip:203.0.113.9"), Charge(TEN))},
+            kind=CredentialKind.ACCESS,
+            credential_id="s1",
+            subject="u2",
+        )
+        assert code(known.decide(query)) == "INVALID_TOKEN"
+
+    def test_longest_wait_of_all_nodes_is_told(self, store, clock, server_of):
+        """A part that is only looked at says how long it must be waited for."""
+        near, _, far = charges_on_all(server_of("cluster"), TWO)
+        for charge in (far, near):
+            for _ in range(2):
+                store.decide(by_nobody(charge))
+            clock.advance(10)
+        refusal = store.decide(by_nobody(far, near)).refusal
+        assert (refusal.retry_after_s, refusal.violated) == (50, ("two", "two"))
+
+    def test_part_that_does_not_answer_leaves_the_others_unspent(self, own_cluster):
+        """What was spent is given back as far as its node answers."""
+        charges = charges_on_all(own_cluster, TEN, cost=3)
+        with closing(open_redis(own_cluster.url, budget_s=2)) as store:
+            assert store.decide(by_nobody(*charges)).is_allowed
+            own_cluster.nodes[2].kill()
+            with pytest.raises(StoreUnavailableError):
+                store.decide(by_nobody(*charges))
+            eventually(lambda: answers(store, charges[0]), "an answer of the first node")
+            assert [each.used for each in store.usage(charges[:2])] == [3, 3]
+
+    def test_other_credentials_find_their_account(self, known):
+        """A refresh token and a key name no account; whose they are is on another node."""
+        address = Charge(TWO, "ip:203.0.113.9")
+        assert known.decide(by_refresh(Charge(TEN), address)).principal.subject == "u1"
+        assert known.decide(by_key(Charge(TEN), address)).principal.subject == "u1"
+
+
+def answers(store, charge):
+    try:
+        return bool(store.usage([charge]))
+    except StoreUnavailableError:
+        return False
+
+
+class TestNodes:
+    def test_slot_that_moved_is_followed(self, own_cluster):
+        """The client learns of it by the answer, and the request is counted once."""
+        first, second, _ = own_cluster.nodes
+        charge = Charge(TEN, ip_on(own_cluster, 0))
+        with closing(open_redis(own_cluster.url, budget_s=5)) as store:
+            assert store.decide(by_nobody(charge)).is_allowed
+            slot = slot_of(own_cluster, charge.partition)
+            store.reset(charge.partition)
+            target = second.call("CLUSTER", "MYID")
+            for node in (second, first, own_cluster.nodes[2]):
+                node.call("CLUSTER", "SETSLOT", slot, "NODE", target)
+            assert [store.decide(by_nobody(charge)).readings[0].used for _ in range(2)] == [1, 2]
+
+    def test_dead_node_takes_only_its_own_accounts_with_it(self, own_cluster):
+        """The others are served as before."""
+        charges = charges_on_all(own_cluster, TEN)
+        with closing(open_redis(own_cluster.url, budget_s=2)) as store:
+            for charge in charges:
+                assert store.decide(by_nobody(charge)).is_allowed
+            own_cluster.nodes[1].kill()
+            with pytest.raises(StoreUnavailableError):
+                store.decide(by_nobody(charges[1]))
+            for charge in (charges[0], charges[2]):
+                eventually(lambda each=charge: answers(store, each), "an answer of the others")
+                assert store.decide(by_nobody(charge)).readings[0].used == 2
+
+    def test_forgotten_scripts_and_answers_of_no_form_are_mended_and_refused(self, known, server_of):
+        """As on a single server."""
+        server_of("cluster").call("SCRIPT", "FLUSH")
+        assert known.decide(by_session(Charge(TEN))).is_allowed
+        known._link.drop()
+        assert known.decide(by_session(Charge(TEN))).readings[0].used == 2
+        with pytest.raises(StoreUnavailableError):
+            known._link.call("EVALSHA", "0" * 40, 1, "x")
+        assert known._link.call("GET", "never") is None
+
+    def test_cluster_that_is_not_there_is_an_error(self):
+        """Opened without a call, it is asked at every decision anew."""
+        with closing(open_redis("redis+cluster://127.0.0.1:1", budget_s=0.5)) as store:
+            for _ in range(2):
+                with pytest.raises(StoreUnavailableError):
+                    store.ping()
+
+    def test_session_whose_pointer_was_lost_with_its_node_can_be_ended(self, store, server_of):
+        """By naming its account: the node of the account still has it."""
+        store.put_state(AccountState("u1"))
+        store.put_state(SessionState("s1", "u1", time.time_ns() // 1_000_000 + 10**12))
+        store._link.call("DEL", store._pointer("session", "s1"))
+        store._subjects.clear()
+        store.end_session("s1", expires_at_ms=0, subject="u1")
+        assert code(store.decide(by_session())) == "TOKEN_REVOKED"
+        assert store.decide(by_session(session="s2")) == Unknown("session", "s2")
