@@ -109,7 +109,7 @@ def protected() -> ResponseReturnValue:
 def refresh() -> ResponseReturnValue:
     """Give a new access token for the refresh token of a living session."""
     session = gate.principal
-    return jsonify(access_token=gate.issuer.renew(session.subject, session.credential_id).access_token)
+    return jsonify(access_token=gate.issuer.renew(session).access_token)
 
 
 @api.post("/logout")

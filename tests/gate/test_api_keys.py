@@ -78,6 +78,9 @@ def test_any_text_is_read_or_refused(text):
     assert api_keys.parse_key(text) is None
 
 
-def test_numbers_in_base62_keep_their_order():
+def test_numbers_in_base62_keep_their_order_and_read_back():
     """The alphabet is 0-9, A-Z, a-z, padded with zeros."""
-    assert [base62.encode(number, length=2) for number in (0, 9, 10, 61, 62)] == ["00", "09", "0A", "0z", "10"]
+    numbers = (0, 9, 10, 61, 62)
+    texts = [base62.encode(number, length=2) for number in numbers]
+    assert texts == ["00", "09", "0A", "0z", "10"]
+    assert tuple(base62.decode(text) for text in texts) == numbers

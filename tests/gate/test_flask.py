@@ -98,8 +98,7 @@ def add_session_routes(app, gate):
     @app.post("/refresh")
     @gate.protect(credentials=["refresh"])
     def refresh():
-        principal = gate.principal
-        return jsonify(access=gate.issuer.renew(principal.subject, principal.credential_id).access_token)
+        return jsonify(access=gate.issuer.renew(gate.principal).access_token)
 
     @app.post("/logout")
     @gate.protect(credentials=["access"])
@@ -159,6 +158,12 @@ class Test200:
         """And only the route for it."""
         access = client.post("/refresh", headers=bearer(ann["refresh"])).get_json()["access"]
         assert client.get("/me", headers=bearer(access)).status_code == 200
+
+    def test_refreshed_token_may_do_no_more(self, client, ann):
+        """A session that was opened for reading never writes."""
+        access = client.post("/refresh", headers=bearer(ann["refresh"])).get_json()["access"]
+        assert client.get("/read/1", headers=bearer(access)).status_code == 200
+        assert client.get("/write", headers=bearer(access)).get_json()["code"] == "INSUFFICIENT_SCOPE"
 
     def test_asynchronous_view_is_guarded(self, app, ann, monkeypatch):
         """A coroutine function is a view like any other."""

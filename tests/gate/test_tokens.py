@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voxgate.gate import base62
 from voxgate.gate.errors import ConfigurationError, Refusal
 from voxgate.gate.tokens import Signer, load_or_create_key
 
@@ -151,10 +152,14 @@ def test_token_of_another_key_is_refused():
     assert verify(forge(key=bytes(range(1, 33)))) == INVALID
 
 
-def test_refresh_token_reads_back():
-    """Session and counter come back without a store."""
-    claims = signer.verify_refresh(signer.issue_refresh("s1", counter=3))
-    assert (claims.session_id, claims.counter) == ("s1", 3)
+@given(
+    words=st.frozensets(st.from_regex(r"[a-z:._-]{1,20}", fullmatch=True), max_size=8),
+    counter=st.integers(0, 10**9 - 1),
+)
+def test_refresh_token_reads_back(words, counter):
+    """Session, counter and scopes come back without a store."""
+    claims = signer.verify_refresh(signer.issue_refresh("s1", counter=counter, scopes=words))
+    assert (claims.session_id, claims.counter, claims.scopes) == ("s1", counter, words)
 
 
 def test_kinds_cannot_stand_in_for_each_other():
@@ -163,13 +168,17 @@ def test_kinds_cannot_stand_in_for_each_other():
     assert signer.verify_refresh(signer.issue_access("u1", "s1", now_ms=NOW_MS)) == INVALID
 
 
-def test_refresh_token_of_another_session_or_counter_is_refused():
-    """The MAC binds session and counter; a right checksum is not enough."""
-    from voxgate.gate import base62  # noqa: PLC0415 -- used by this forgery alone
-
-    mac = signer.issue_refresh("s1").split("_")[3][:22]
-    for forged in (f"vgr_s2_0_{mac}", f"vgr_s1_1_{mac}", f"vgr_s1_00_{mac}"):
-        assert signer.verify_refresh(base62.append_checksum(forged)) == INVALID
+def test_refresh_token_of_another_session_counter_or_scope_is_refused():
+    """The MAC binds them; a right checksum is not enough."""
+    _, session_id, counter, words, rest = signer.issue_refresh("s1", scopes=frozenset({"read"})).split("_")
+    for forged in (
+        ("s2", counter, words),
+        (session_id, "1", words),
+        (session_id, "00", words),
+        (session_id, counter, "0"),
+    ):
+        text = base62.append_checksum(f"vgr_{'_'.join(forged)}_{rest[:22]}")
+        assert signer.verify_refresh(text) == INVALID
 
 
 @pytest.mark.parametrize("key", [b"", b"short", b"a" * 64, b"dev-secret-key-change-in-production"])

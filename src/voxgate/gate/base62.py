@@ -17,6 +17,18 @@ def encode(number: int, *, length: int) -> str:
     return "".join(reversed(digits)).rjust(length, ALPHABET[0])
 
 
+def decode(text: str) -> int:
+    """Return the number that base62 text stands for.
+
+    Raises:
+        ValueError: A character is none of the alphabet's.
+    """
+    number = 0
+    for character in text:
+        number = number * 62 + ALPHABET.index(character)
+    return number
+
+
 def random_text(length: int) -> str:
     """Return ``length`` random characters, 5.95 bits each, from the system's secure generator."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from voxgate.gate import api_keys, base62
 from voxgate.gate.clock import Clock
 from voxgate.gate.decision import DEFAULT_TIER, AccountState, KeyState, SessionState
+from voxgate.gate.principal import Principal
 from voxgate.gate.stores.base import Store
 from voxgate.gate.tokens import Signer
 
@@ -62,16 +63,11 @@ class Issuer:
         session_id = base62.random_text(_SESSION_ID_LENGTH)
         expires_at_ms = self._clock.now_ms() + self._session_expires_s * 1000
         self._store.put_state(SessionState(session_id, subject, expires_at_ms))
-        return self.renew(subject, session_id, scopes=scopes)
+        return self._tokens(subject, session_id, scopes)
 
-    def renew(self, subject: str, session_id: str, *, scopes: frozenset[str] = frozenset()) -> TokenPair:
-        """Return tokens of a session that the gate has just found alive; no store call."""
-        return TokenPair(
-            access_token=self._signer.issue_access(subject, session_id, scopes=scopes, now_ms=self._clock.now_ms()),
-            refresh_token=self._signer.issue_refresh(session_id),
-            expires_in_s=self._signer.access_expires_s,
-            session_id=session_id,
-        )
+    def renew(self, principal: Principal) -> TokenPair:
+        """Return new tokens of the session that the gate has just found alive, for the same scopes; no store call."""
+        return self._tokens(principal.subject, principal.credential_id, principal.scopes)
 
     def end_session(self, session_id: str) -> None:
         """End a session: its access and refresh tokens are refused from the next request on."""
@@ -90,6 +86,15 @@ class Issuer:
     def end_key(self, key_id: str) -> None:
         """Revoke an API key for ever."""
         self._store.end_key(key_id)
+
+    def _tokens(self, subject: str, session_id: str, scopes: frozenset[str]) -> TokenPair:
+        now_ms = self._clock.now_ms()
+        return TokenPair(
+            access_token=self._signer.issue_access(subject, session_id, scopes=scopes, now_ms=now_ms),
+            refresh_token=self._signer.issue_refresh(session_id, scopes=scopes),
+            expires_in_s=self._signer.access_expires_s,
+            session_id=session_id,
+        )
 
     def _make_account(self, subject: str) -> None:
         if self._makes_accounts:

@@ -29,7 +29,7 @@ CLIENT_ID = "voxgate"
 # 32 bytes of signature are 43 characters; the last one carries four bits, so only these sixteen are canonical.
 # Any other spelling of the same bytes is refused: one token, one text.
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
-_REFRESH = re.compile(r"vgr_([0-9A-Za-z]{1,64})_([0-9]{1,9})_([0-9A-Za-z]{22})[0-9A-Za-z]{6}")
+_REFRESH = re.compile(r"vgr_([0-9A-Za-z]{1,64})_([0-9]{1,9})_([0-9A-Za-z]{1,700})_([0-9A-Za-z]{22})[0-9A-Za-z]{6}")
 _INVALID = Refusal("INVALID_TOKEN")
 _HEADER = MappingProxyType({"alg": ALGORITHM, "typ": "at+jwt"})
 # Nearly every token that comes is one of ours, and its header is this text.
@@ -61,10 +61,17 @@ class AccessClaims:
 
 @dataclass(frozen=True, slots=True)
 class RefreshClaims:
-    """What a verified refresh token says."""
+    """What a verified refresh token says.
+
+    Attributes:
+        session_id: The session that it belongs to.
+        counter: Which of the session's refresh tokens it is.
+        scopes: What the session may do; empty means everything that the account may do.
+    """
 
     session_id: str
     counter: int
+    scopes: frozenset[str] = frozenset()
 
 
 class Signer:
@@ -140,22 +147,29 @@ class Signer:
             return _INVALID
         return self._check_time(claims, now_s=now_ms / 1000)
 
-    def issue_refresh(self, session_id: str, *, counter: int = 0) -> str:
-        """Return the refresh token of a session: derived from it, so nothing of it is stored."""
-        return base62.append_checksum(f"{REFRESH_PREFIX}{session_id}_{counter}_{self._mac(session_id, counter)}")
+    def issue_refresh(self, session_id: str, *, counter: int = 0, scopes: frozenset[str] = frozenset()) -> str:
+        """Return the refresh token of a session: derived from it, so nothing of it is stored.
+
+        The scopes are in it, under its MAC: a session that was opened for little never gets tokens for more.
+        """
+        words = base62.encode(int.from_bytes(" ".join(sorted(scopes)).encode(), "big"), length=1)
+        claims = f"{session_id}_{counter}_{words}"
+        return base62.append_checksum(f"{REFRESH_PREFIX}{claims}_{self._mac(claims)}")
 
     def verify_refresh(self, token: str) -> RefreshClaims | Refusal:
         """Return the session that a refresh token belongs to, or why it is refused."""
         match = _REFRESH.fullmatch(token)
         if match is None or not base62.has_right_checksum(token):
             return _INVALID
-        session_id, counter = match[1], int(match[2])
-        if not hmac.compare_digest(self._mac(session_id, counter), match[3]) or str(counter) != match[2]:
+        session_id, counter, words, mac = match.groups()
+        if not hmac.compare_digest(self._mac(f"{session_id}_{counter}_{words}"), mac):
             return _INVALID
-        return RefreshClaims(session_id=session_id, counter=counter)
+        number = base62.decode(words)
+        text = number.to_bytes((number.bit_length() + 7) // 8, "big").decode()
+        return RefreshClaims(session_id=session_id, counter=int(counter), scopes=frozenset(text.split()))
 
-    def _mac(self, session_id: str, counter: int) -> str:
-        mac = hmac.digest(self._refresh_key, f"{session_id}:{counter}".encode(), hashlib.sha256)
+    def _mac(self, claims: str) -> str:
+        mac = hmac.digest(self._refresh_key, claims.encode(), hashlib.sha256)
         return base62.encode(int.from_bytes(mac[:16], "big"), length=22)
 
     def _are_ours(self, claims: dict[str, Any]) -> bool:

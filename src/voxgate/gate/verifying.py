@@ -108,7 +108,14 @@ class Verifier:
         claims = self._signer.verify_refresh(text)
         if isinstance(claims, Refusal):
             return 0, claims
-        return _NEVER_MS, Query(charges=route.charges, kind=CredentialKind.REFRESH, credential_id=claims.session_id)
+        return _NEVER_MS, Query(
+            charges=route.charges,
+            kind=CredentialKind.REFRESH,
+            credential_id=claims.session_id,
+            granted=claims.scopes,
+            scopes=route.rule.scopes,
+            tier=route.rule.tier,
+        )
 
     def _read_key(self, route: GuardedRoute, text: str) -> tuple[int, Query | Refusal]:
         key = api_keys.parse_key(text)
