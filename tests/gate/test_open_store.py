@@ -47,6 +47,13 @@ def test_address_that_cannot_be_used_stops_the_start(url):
         open_store(url)
 
 
+def test_password_that_cannot_be_read_is_not_told():
+    """An unescaped slash makes half of it look like a port."""
+    with pytest.raises(ConfigurationError) as caught:
+        open_store("redis://:hunter2/x@host:6379")
+    assert "hunter2" not in str(caught.value)
+
+
 def test_clock_of_the_machine_never_decides_on_a_server():
     """The clocks of machines differ; the server's is one for all."""
     store = open_store("redis://h", clock=SystemClock())

@@ -94,6 +94,12 @@ class TestParts:
             eventually(lambda: answers(store, charges[0]), "an answer of the first node")
             assert [each.used for each in store.usage(charges[:2])] == [3, 3]
 
+    def test_answer_of_another_form_is_an_error(self, known, monkeypatch):
+        """As on a single server."""
+        monkeypatch.setattr(known._link, "run", lambda *_: [b"GOOD"])
+        with pytest.raises(StoreUnavailableError):
+            known.usage([Charge(TWO, "ip:203.0.113.9")])
+
     def test_other_credentials_find_their_account(self, known):
         """A refresh token and a key name no account; whose they are is on another node."""
         address = Charge(TWO, "ip:203.0.113.9")

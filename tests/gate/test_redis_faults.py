@@ -320,6 +320,44 @@ class TestState:
         assert is_refused_in_time(open_at(f"redis://:wrong@127.0.0.1:{server.port}"))
         assert ask(open_at(f"redis://:open%20sesame@127.0.0.1:{server.port}/3")).is_allowed
 
+    def test_address_that_is_no_text_is_counted_as_well(self, store):
+        """Half a character in a name breaks no decision."""
+        assert [ask(store, "login:\ud800").readings[0].used for _ in range(2)] == [1, 2]
+
+    def test_what_is_remembered_is_bounded(self, store, monkeypatch):
+        """Whose sessions are, how keys begin, what routes mean: all are learned again at need."""
+        for name in ("redis._MAX_REMEMBERED", "redis_plans._MAX_KEPT"):
+            monkeypatch.setattr(f"voxgate.gate.stores.{name}", 2)
+        for number in range(5):
+            put_session(store, f"s{number}")
+            assert store.decide(by_session(Charge(TEN), session=f"s{number}")).readings[0].used == number + 1
+            store.put_state(AccountState(f"other-{number}"))
+        assert max(map(len, (store._subjects, store._begins, store._plans._kept))) <= 2
+
+    def test_names_of_counters_are_noted_again_after_a_loss(self, server, store, monkeypatch):
+        """A reset finds them within a minute; a decision without limits notes nothing, and loses nothing by it."""
+        ask(store)
+        server.call("DEL", "vg:counters")
+        assert store.reset("ip:a") == 0
+        monkeypatch.setattr(store, "_note_again_at_s", 0.0)
+        assert store.decide(by_nobody()).is_allowed
+        ask(store)
+        assert store.reset("ip:a") == 1
+
+    def test_connection_can_be_let_go_twice(self, store):
+        """By whoever misreads its answer and by whoever loses it."""
+        ask(store)
+        for _ in range(2):
+            store._link.drop()
+        assert ask(store).readings[0].used == 2
+        # What other machines change is not seen without a call.
+        assert store.version() == 0
+
+    def test_names_that_cannot_be_noted_cost_no_decision(self, server, store):
+        """In a cluster they are on another node, which may be down."""
+        server.call("SET", "vg:counters", "not a set")
+        assert ask(store).is_allowed
+
     def test_foreign_key_in_the_way_is_an_error(self, server, store):
         """Two programs with one prefix do not make a 500."""
         server.call("SET", "vg:{ip:a}:of:ten:60", "mine")

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from tests.support.queries import DIGEST, TEN, TWO, by_key, by_session, code
+from tests.support.queries import DIGEST, TEN, TWO, by_key, by_refresh, by_session, code
 from tests.support.servers import EVERY_STORE
 
 from voxgate.gate.decision import AccountState, Charge, KeyState, Query, SessionState, Unknown
@@ -42,6 +42,35 @@ class TestCredentials:
         store.put_state(AccountState("u1"))
         store.put_state(SessionState("s1", "u1", clock.now_ms() + 3_600_000))
         assert code(store.decide(by_session())) == "TOKEN_REVOKED"
+
+    def test_credential_that_names_no_account_finds_it_in_any_process(self, known, new_store, clock):
+        """Also where it was never seen before, and once it has ended."""
+        for ask in (by_refresh, by_key):
+            assert known.decide(ask()).principal.subject == "u1"
+            assert new_store(clock).decide(ask()).principal.subject == "u1"
+        known.end_session("s1", expires_at_ms=clock.now_ms() + 1000)
+        known.end_key("k1")
+        for store in (known, new_store(clock)):
+            assert code(store.decide(by_refresh())) == "TOKEN_REVOKED"
+            assert code(store.decide(by_key())) == "API_KEY_INVALID"
+            assert code(store.decide(by_session())) == "TOKEN_REVOKED"
+
+    def test_ended_by_a_process_that_never_saw_it(self, known, new_store, clock):
+        """Whoever ends it, everybody sees it at once."""
+        known.decide(by_refresh())
+        known.decide(by_key())
+        other = new_store(clock)
+        other.end_session("s1", expires_at_ms=clock.now_ms() + 1000)
+        other.end_key("k1")
+        assert code(known.decide(by_refresh())) == "TOKEN_REVOKED"
+        assert code(known.decide(by_key())) == "API_KEY_INVALID"
+
+    def test_ended_and_never_known_is_ended(self, store, clock):
+        """Nobody needs to ask the directory."""
+        store.end_session("s1", expires_at_ms=clock.now_ms() + 1000)
+        store.end_key("k1")
+        assert code(store.decide(by_session())) == code(store.decide(by_refresh())) == "TOKEN_REVOKED"
+        assert code(store.decide(by_key())) == "API_KEY_INVALID"
 
     def test_session_ends_at_its_time(self, known, clock):
         """A session has an absolute end."""
@@ -93,6 +122,19 @@ class TestAccount:
         assert code(known.decide(by_session())) == "ACCOUNT_DISABLED"
         known.put_state(AccountState("u1", is_active=True, version=6))
         assert code(known.decide(by_session())) is None
+
+    def test_account_of_any_name_is_itself_alone(self, store, clock):
+        """Names come from strangers: braces, colons, and what looks like a name of ours."""
+        names = ["a", "a}", "{a}", "a:own", "%", "user:a", "ip:a", "é"]
+        for name in names:
+            store.put_state(AccountState(name))
+            store.put_state(SessionState(f"of {name}", name, clock.now_ms() + 1000))
+        for name in names:
+            query = Query(
+                charges={"": (Charge(TWO),)}, kind=CredentialKind.ACCESS, credential_id=f"of {name}", subject=name
+            )
+            answer = store.decide(query)
+            assert (answer.principal.subject, answer.readings[0].used) == (name, 1)
 
     def test_change_of_tier_holds_from_the_next_decision(self, known):
         """Limits and rights of the new tier bind at once."""

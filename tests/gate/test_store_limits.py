@@ -64,6 +64,12 @@ class TestLimits:
         ask = {name: Query(charges={"": (Charge(TWO, f"ip:{name}"),)}) for name in ("a", "b")}
         assert [store.decide(ask[name]).is_allowed for name in "aaabb"] == [True, True, False, True, True]
 
+    def test_partition_of_any_name_is_itself_alone(self, store):
+        """A name that a stranger chose reaches nobody else's counter."""
+        names = ["ip:a", "ip:a}", "login:1:{a}", "login:1:a}:of:two:60", "", "%", "user:", "user:a", "a", "é"]
+        for name in names:
+            assert store.decide(by_nobody(Charge(TWO, name))).readings[0].used == 1
+
     def test_cost_weighs(self, known):
         """A request of cost four spends four."""
         answers = [known.decide(by_session(Charge(TEN, cost=4))) for _ in range(3)]

@@ -118,6 +118,11 @@ class TestNames:
         """The documents' two names and ours."""
         assert load(**{name: "redis://localhost:6379/1"})[0].redis_url == "redis://localhost:6379/1"
 
+    @pytest.mark.parametrize("kind", ["redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster", "unix"])
+    def test_every_way_to_redis_is_an_address(self, load, kind):
+        """One server, the master that Sentinel names, or a cluster."""
+        assert load(VOXGATE_REDIS_URL=f"{kind}://a/b")[0].redis_url == f"{kind}://a/b"
+
     def test_our_name_wins_over_the_other_names(self, load):
         """The same address twice is no conflict, and order does not matter."""
         settings, _ = load(

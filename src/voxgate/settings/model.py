@@ -11,7 +11,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from voxgate.settings.forms import Bytes, LimitText, Modes, Origins, Seconds, Texts
 
-_REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
+_REDIS_SCHEMES = (
+    *("redis://", "rediss://", "unix://", "valkey://", "valkeys://"),
+    *("redis+sentinel://", "rediss+sentinel://", "redis+cluster://", "rediss+cluster://"),
+)
 _MAX_CORES = 64
 
 

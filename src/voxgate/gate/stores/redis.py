@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from voxgate.gate.clock import Clock
+from voxgate.gate.clock import Clock, SystemClock
 from voxgate.gate.decision import AccountState, Charge, Decision, KeyState, Query, Reading, SessionState, State, Unknown
 from voxgate.gate.errors import StoreUnavailableError
 from voxgate.gate.limits import LimitKind
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.stores import redis_scripts as scripts
 from voxgate.gate.stores.redis_answers import ENDED, MISREAD, read_decision, read_figures, read_pointer, read_readings
+from voxgate.gate.stores.redis_health import HealthFinding, examine
 from voxgate.gate.stores.redis_keys import Keys, to_bytes
 from voxgate.gate.stores.redis_links import Link
 from voxgate.gate.stores.redis_plans import Plan, Plans
@@ -119,6 +120,14 @@ class RedisStore:
         """Return when the store can decide: a replica, or a server that cannot write, answers and is of no use."""
         answer = self._ask(_NOTHING, self._plans.plan(_NOTHING.charges), looks=True)
         self._understand(lambda: read_figures(answer))
+
+    def check_health(self) -> list[HealthFinding]:
+        """Look at what an operator should know of the servers: version, eviction, clock, latency.
+
+        Raises:
+            StoreUnavailableError: A server does not answer.
+        """
+        return self._understand(lambda: list(examine(self._link, now_ms=SystemClock().now_ms())))
 
     def close(self) -> None:
         """Close the connections."""

@@ -36,6 +36,11 @@ class ClusterLink:
         except NoScriptError as error:
             raise StoreUnavailableError(str(error)) from error
 
+    def call_each(self, *command: Argument) -> list[object]:
+        """Send a command to every primary."""
+        answers: Any = self._send(command, target_nodes=RedisCluster.PRIMARIES)
+        return list(answers.values())
+
     def run(self, script: Script, keys: tuple[bytes, ...], arguments: tuple[Argument, ...]) -> object:
         """Run a script once and return its answer."""
         try:
@@ -55,9 +60,9 @@ class ClusterLink:
         if client is not None:
             client.close()
 
-    def _send(self, command: tuple[Argument, ...]) -> object:
+    def _send(self, command: tuple[Argument, ...], **options: Any) -> object:  # noqa: ANN401 -- redis-py's own
         try:
-            return self._open().execute_command(*command)
+            return self._open().execute_command(*command, **options)
         except NoScriptError:
             raise
         except (RedisError, RedisClusterException, OSError, ValueError) as error:

@@ -32,6 +32,10 @@ class Link(Protocol):
         """
         ...
 
+    def call_each(self, *command: Argument) -> list[object]:
+        """Send a command to every server that takes decisions; raises as ``call`` does."""
+        ...
+
     def run(self, script: Script, keys: tuple[bytes, ...], arguments: tuple[Argument, ...]) -> object:
         """Run a script once and return its answer; raises as ``call`` does."""
         ...
@@ -77,6 +81,10 @@ class KeptLink:
             return self._send(command)
         except NoScriptError as error:
             raise StoreUnavailableError(str(error)) from error
+
+    def call_each(self, *command: Argument) -> list[object]:
+        """Send a command to the one server."""
+        return [self.call(*command)]
 
     def run(self, script: Script, keys: tuple[bytes, ...], arguments: tuple[Argument, ...]) -> object:
         """Run a script once and return its answer."""

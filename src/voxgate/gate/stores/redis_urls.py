@@ -20,6 +20,7 @@ from voxgate.gate.stores.redis_parts import ClusterStore
 
 SETTING = "VOXGATE_REDIS_URL"
 BUDGET_S = 0.1
+_FORM = "redis://user:password@host:6379/0, with % forms for signs like / and @ in the password"
 _PORT = 6379
 _SENTINEL_PORT = 26379
 
@@ -46,8 +47,11 @@ def open_redis(url: str, *, clock: Clock | None = None, budget_s: float = BUDGET
     settings = {"socket_timeout": budget_s, "socket_connect_timeout": budget_s, "driver_info": None, "protocol": 2}
     try:
         link = _open_link(f"{address}?{urlencode(options)}", settings)
-    except (TypeError, ValueError) as error:
+    except TypeError as error:  # It names the option that redis-py does not know.
         raise ConfigurationError(SETTING, f"cannot be used: {error}") from error
+    except ValueError:
+        # What could not be read may be a part of the password, so nothing of it is told.
+        raise ConfigurationError(SETTING, f"cannot be read; write {_FORM}") from None
     store = ClusterStore if link.is_cluster else RedisStore
     return store(link, prefix=prefix, clock=clock)
 
@@ -69,7 +73,7 @@ def _open_link(url: str, settings: dict[str, Any]) -> Link:
 def _sentinel_connections(parts: SplitResult, settings: dict[str, Any]) -> Callable[[], AbstractConnection]:
     service, _, database = parts.path.strip("/").partition("/")
     if not service:
-        raise ValueError("write redis+sentinel://host:port,host:port/service")
+        raise ValueError(parts.scheme)
     options = _options(parts)
     known = {"retry": _no_retry(), "password": options.pop("sentinel_password", None), **settings}
     sentinel = Sentinel(_hosts(parts, _SENTINEL_PORT), sentinel_kwargs=known)
