@@ -58,12 +58,12 @@ def make_plan(charges: Mapping[str, tuple[Charge, ...]]) -> Plan:
     places: dict[tuple[str | None, bytes], int] = {}
     tiers = []
     for tier, of_tier in charges.items():
-        lines = [tier]
+        lines = [f"{tier}\n"]
         for charge in of_tier:
             limit = charge.limit
             place = places.setdefault((charge.partition, limit.counter.encode()), len(places) + 1)
-            lines.append(f"{place} {LETTERS[limit.kind]} {limit.quota} {limit.window_s * 1000} {charge.cost}")
-        tiers.append("\n".join(lines) + "\n")
+            lines.append(f"\n{place} {LETTERS[limit.kind]} {limit.quota} {limit.window_s * 1000} {charge.cost}")
+        tiers.append("".join(lines))
     is_own = all(partition is None for partition, _ in places)
     return Plan(
         counters=tuple(places),

@@ -18,9 +18,9 @@
 -- ARGV[7]  words   scopes of a token
 -- ARGV[8]  words   scopes that are needed
 -- ARGV[9]  text    tier that is needed, or ''
--- ARGV[..] text    from 10, for each tier: its name, and for each of its limits a line of five: its place among the
---                  counters, from 1; its kind w window, d day, m month, o at once; quota in units; window in ms; cost
---                  in units. The tier '' is every other one.
+-- ARGV[..] text    from 10, for each tier: its name and a line end, and for each of its limits a line end and five: its
+--                  place among the counters, from 1; its kind w window, d day, m month, o at once; quota in units;
+--                  window in ms; cost in units. The tier '' is every other one.
 --
 -- Returns {'UNKNOWN', 'session' | 'key' | 'account'}
 --      or {code of the refusal} of a credential or an account
@@ -36,12 +36,7 @@ local now, spare = read_clock(given_time)
 local MINUS, NEWLINE = 45, 10
 
 -- Returns why the credential is not good, or nil and its scopes.
-local function check_credential()
-  local record = call('GET', record_key)
-  local pointer = record
-  if pointer_key ~= record_key then
-    pointer = call('GET', pointer_key)
-  end
+local function check_credential(record, pointer)
   if (record and string.byte(record) == MINUS) or (pointer and string.byte(pointer) == MINUS) then
     return kind == 'key' and 'API_KEY_INVALID' or 'TOKEN_REVOKED'
   end
@@ -63,8 +58,7 @@ local function check_credential()
 end
 
 -- Returns why the account may not do this, or nil and its tier.
-local function check_account(scopes)
-  local account = call('GET', account_key)
+local function check_account(account, scopes)
   if not account then
     return 'UNKNOWN'
   end
@@ -87,17 +81,18 @@ end
 
 -- Returns the counters of a tier's limits, each open.
 local function open_counters(tier)
-  local lines, default = nil, ''
+  local lines, name = '', tier .. '\n'
   for number = first_tier, #ARGV do
     local text = ARGV[number]
-    if string.sub(text, 1, #tier + 1) == tier .. '\n' then
-      lines = string.sub(text, #tier + 2)
+    if string.find(text, name, 1, true) == 1 then
+      lines = text
+      break
     elseif string.byte(text) == NEWLINE then
-      default = text
+      lines = text
     end
   end
   local counters = {}
-  for place, sort, quota, span, cost in string.gmatch(lines or default, '(%d+) (%a) (%d+) (%d+) (%d+)') do
+  for place, sort, quota, span, cost in string.gmatch(lines, '\n(%d+) (%a) (%d+) (%d+) (%d+)') do
     local c = { key = KEYS[before_counters + place], quota = tonumber(quota), span = tonumber(span) }
     c.cost, c.spare, c.lease_id, c.is_month = tonumber(cost), spare, lease_id, sort == 'm'
     c.of = sort == 'w' and window or sort == 'o' and lease_counter() or calendar_counter()
@@ -110,11 +105,12 @@ end
 
 local tier, scopes, refusal = '', '', nil
 if kind ~= '' then
-  refusal, scopes = check_credential()
+  local known = call('MGET', record_key, account_key, pointer_key)
+  refusal, scopes = check_credential(known[1], known[3])
   if refusal then
     return { refusal, kind }
   end
-  refusal, tier = check_account(scopes)
+  refusal, tier = check_account(known[2], scopes)
   if refusal then
     return { refusal, 'account' }
   end
