@@ -6,6 +6,7 @@ import sqlite3
 from types import SimpleNamespace
 
 import pytest
+from tests.support.servers import running
 
 from voxgate.cli import checks
 from voxgate.cli.checks import CHECKS, State, check_disk, check_port, check_profile, examine
@@ -143,6 +144,16 @@ class TestFindings:
         run("init")
         run("limits", "reset", "192.0.2.7")
         assert found()["gate store"].text == "answers"
+
+    @pytest.mark.redis
+    def test_a_redis_that_evicts_is_warned_about(self, found, monkeypatch):
+        """It would forget what was ended; one that keeps everything is right."""
+        for policy, state in (("allkeys-lru", State.WARN), ("noeviction", State.OK)):
+            with running("--maxmemory", "50mb", "--maxmemory-policy", policy) as server:
+                monkeypatch.setenv("VOXGATE_REDIS_URL", server.url)
+                finding = found()["gate store"]
+            assert finding.state is state, finding
+            assert ("noeviction" in finding.mend) is (state is State.WARN)
 
     @pytest.mark.parametrize(("free", "state"), [(10 << 20, State.FAIL), (500 << 20, State.WARN), (5 << 30, State.OK)])
     def test_little_space_is_told_before_it_is_none(self, data, monkeypatch, free, state):

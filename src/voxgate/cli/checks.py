@@ -145,6 +145,11 @@ def check_store(settings: Settings) -> Iterator[Finding]:
     store = open_store(settings.redis_url or settings.gate_database_path)
     try:
         store.ping()
+        # The embedded store has nothing to be examined; a Redis says its version, eviction policy, clock and latency.
+        examine = getattr(store, "check_health", None)
+        for found in examine() if examine else ():
+            state = State.OK if found.is_good else State.WARN
+            yield Finding(state, "gate store", found.text, found.mend)
     finally:
         store.close()
     yield Finding(State.OK, "gate store", "answers")
