@@ -171,6 +171,17 @@ class TestOpen:
         assert ask(ann.refresh_token, "open", kind=CredentialKind.REFRESH, credentials=only) == "STORE_UNAVAILABLE"
 
 
+def test_clock_set_back_locks_out_for_one_window_at_most(admission, take_store_away, clock):
+    """A refusal brings back what lies in the future, here as in the stores."""
+    take_store_away()
+    route = admission.prepare(Rule(credentials=frozenset()), name="route")
+    passed = []
+    for pause_s in (0, -30, 60):
+        clock.advance(pause_s)
+        passed.append(admission.decide(route, None, address="192.0.2.7", endpoint="/x").is_allowed)
+    assert passed == [True, False, True]
+
+
 def test_memory_is_bounded(admission, ask, ann, issuer, take_store_away, monkeypatch):
     """Neither the credentials seen nor the counters grow without end."""
     monkeypatch.setattr("voxgate.gate.fallback._CAPACITY", 3)

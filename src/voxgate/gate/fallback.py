@@ -69,11 +69,11 @@ class Fallback:
             if wait_ms:
                 waits.append((wait_ms, share))
             bound.append((key, share, charge.cost, counter))
-        if not waits:
-            if len(self._rows) + len(bound) > _CAPACITY:
-                self._rows.clear()
-            for key, _, cost, counter in bound:
-                self._rows[key] = counter.admit(cost, query.lease_id)
+        if len(self._rows) + len(bound) > _CAPACITY:
+            self._rows.clear()
+        for key, _, cost, counter in bound:
+            if not waits or counter.is_mended:
+                self._rows[key] = counter.pack() if waits else counter.admit(cost, query.lease_id)
         readings = tuple(Reading(share, counter.used, counter.next_free_ms) for _, share, _, counter in bound)
         return Decision(principal, refuse_over_limits(waits) if waits else None, readings, is_degraded=True)
 
