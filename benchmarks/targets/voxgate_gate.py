@@ -82,8 +82,8 @@ class _Desk:
     def issue(self, subjects: Iterable[str]) -> list[str]:
         """Return tokens of the subjects' sessions, as a refresh would."""
         with self._app.app_context():
-            issuer = gate.issuer
-            return [issuer.renew(subject, self._sessions[subject]).access_token for subject in subjects]
+            signer, now_ms = gate.admission.signer, SystemClock().now_ms()
+            return [signer.issue_access(subject, self._sessions[subject], now_ms=now_ms) for subject in subjects]
 
     def revoke(self, tokens: Sequence[str]) -> None:
         """End the sessions of tokens, as the log-out would."""
