@@ -6,6 +6,7 @@ import io
 import pytest
 from tests.support.service import V1, bearer
 
+from voxgate.gate.errors import StoreUnavailableError
 from voxgate.speech.jobs.base import JobsUnavailableError, QueueFull
 
 OVERVIEW = f"{V1}/tts/"
@@ -269,6 +270,20 @@ class TestStatus:
         services.jobs.renew(services.jobs.claim("test"), done=1, total=3)
         body = client.get(f"{STATUS}/{job_id}", headers=auth_headers).get_json()
         assert (body["status"], body["progress"]) == ("running", 0.333)
+
+    def test_200_jobs_alone_while_the_store_is_away(self, app, client, auth_headers, monkeypatch):
+        """Whoever was seen alive a moment ago still sees the jobs; the answer says that it was decided alone."""
+        client.get(STATUS, headers=auth_headers)
+
+        def gone(*_):
+            raise StoreUnavailableError("gone")
+
+        store = app.extensions["voxgate"].admission.store
+        for name in ("decide", "usage"):
+            monkeypatch.setattr(store, name, gone)
+        answer = client.get(STATUS, headers=auth_headers)
+        assert (answer.status_code, answer.get_json()) == (200, {"jobs": [], "limits": {}})
+        assert answer.headers["X-Gate-Degraded"] == "1"
 
     def test_200_recent_jobs_and_limits(self, generate, client, auth_headers):
         """The status of the account is its jobs and what it may still do."""

@@ -182,7 +182,9 @@ class StatusAnswer(Answer):
     """The caller's recent jobs and limits."""
 
     jobs: list[JobAnswer]
-    limits: dict[str, LimitAnswer] = Field(description="By endpoint, as `GET /api/v1/limits` gives them.")
+    limits: dict[str, LimitAnswer] = Field(
+        description="By endpoint, as `GET /api/v1/limits` gives them; none while the store is away."
+    )
 
 
 class HealthAnswer(Answer):
