@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 from tests.support.queries import TWO, by_key, by_session, code
@@ -41,7 +42,7 @@ def test_dead_rows_are_swept(store, clock, tmp_path):
     clock.advance(61)
     for _ in range(2000):
         store.decide(Query(charges={"": (Charge(Limit("wide", 100_000, 60), "ip:x"),)}))
-    with sqlite3.connect(tmp_path / "gate.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "gate.db")) as connection:
         assert connection.execute("SELECT count(*) FROM window").fetchone() == (1,)
         assert connection.execute("SELECT count(*) FROM session").fetchone() == (0,)
 
