@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from voxgate.gate.errors import ConfigurationError
 from voxgate.settings.keys import MAKE_KEY_COMMAND, find_weakness
-from voxgate.settings.model import SETTINGS, Settings, default_data_folder
+from voxgate.settings.model import SETTINGS, Settings
+from voxgate.settings.server import default_data_folder
 
 CONFIG_NAME = "VOXGATE_CONFIG"
 CONFIG_FILE = "voxgate.toml"

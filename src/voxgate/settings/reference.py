@@ -35,7 +35,7 @@ def reference_page() -> str:
     lines = [
         "# Settings",
         "",
-        "<!-- Made by ./dev docs from src/voxgate/settings/model.py. -->",
+        "<!-- Made by ./dev docs from src/voxgate/settings/. -->",
         "",
         "Every setting is read once, at the start.",
         "It may stand in the environment or in a TOML file, under the same name; the environment wins.",

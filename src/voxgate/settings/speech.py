@@ -1,0 +1,56 @@
+"""Settings of speech: how much is spoken at once, how long, and how long audio is kept."""
+
+import os
+from typing import Annotated
+
+from pydantic import Field
+
+from voxgate.settings.forms import Bytes, Seconds, Texts
+from voxgate.settings.setting import Group, Setting
+
+_MAX_CORES = 64
+
+
+def _cores() -> int:
+    return min(os.cpu_count() or 1, _MAX_CORES)
+
+
+class SpeechSettings(Group):
+    """What may be spoken, and what becomes of it."""
+
+    engine_workers: Annotated[
+        int,
+        Setting(
+            "VOXGATE_ENGINE_WORKERS",
+            "Speech engine processes, started when first needed.",
+            "processes",
+            default_doc="one per core",
+        ),
+    ] = Field(default_factory=_cores, ge=1, le=_MAX_CORES)
+    max_audio_s: Annotated[Seconds, Setting("VOXGATE_MAX_AUDIO_S", "Longest audio of one request.", "seconds")] = Field(
+        default=1800, ge=1, le=86_400
+    )
+    segment_deadline_s: Annotated[
+        Seconds,
+        Setting(
+            "VOXGATE_SEGMENT_DEADLINE_S",
+            "Time that an engine may take for one segment before its process is replaced.",
+            "seconds",
+        ),
+    ] = Field(default=10, ge=1, le=600)
+    audio_ttl_s: Annotated[Seconds, Setting("VOXGATE_AUDIO_TTL_S", "Time that finished audio is kept.", "seconds")] = (
+        Field(default=604_800, ge=60, le=31_536_000)
+    )
+    audio_quota_bytes: Annotated[
+        Bytes, Setting("VOXGATE_AUDIO_QUOTA_BYTES", "Most bytes that the audio folder may hold.", "bytes")
+    ] = Field(default=2_147_483_648, ge=1_048_576, le=1 << 50)
+    queue_max: Annotated[
+        int, Setting("VOXGATE_QUEUE_MAX", "Jobs that may wait before new ones are refused.", "jobs")
+    ] = Field(default=10_000, ge=1, le=1_000_000)
+    blocked_patterns: Annotated[
+        Texts,
+        Setting(
+            "TTS_BLOCKED_PATTERNS",
+            "Content policy: a text that holds one of these, in any case, is refused. `[]` switches it off.",
+        ),
+    ] = ("<script", "javascript:", "onload=", "onerror=")
