@@ -34,12 +34,15 @@ class AccountState:
         tier: Name of the tier.
         is_active: False ends every credential of the account.
         version: Grows with every change; an older state never replaces a newer one.
+        limits: Limits that bind this account instead of those of the settings, as ``format_overrides`` of
+            ``voxgate.gate.tiers`` writes them.
     """
 
     subject: str
     tier: str = DEFAULT_TIER
     is_active: bool = True
     version: int = 0
+    limits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,17 @@ class SessionState:
         subject: The account it belongs to.
         expires_at_ms: End of the session, milliseconds since the epoch.
         is_ended: True once it was logged out or revoked.
+        generation: The newest refresh token, counted from 0, that is proven to have reached the client; never goes
+            back.
+        idle_ends_at_ms: When it ends unless it is refreshed before, milliseconds since the epoch; None for never.
     """
 
     session_id: str
     subject: str
     expires_at_ms: int
     is_ended: bool = False
+    generation: int = 0
+    idle_ends_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,10 @@ class KeyState:
         scopes: What the key may do; empty means everything that the account may do.
         expires_at_ms: End of the key, or None.
         is_ended: True once it was revoked.
+        version: Grows with every change; an older state never replaces a newer one.
+        networks: Networks that the key may be used from, such as ``192.0.2.0/24``; empty means everywhere.
+        limits: Limits of this key beneath those of its account, as ``format_overrides`` of ``voxgate.gate.tiers``
+            writes them.
     """
 
     key_id: str
@@ -78,6 +90,9 @@ class KeyState:
     scopes: frozenset[str] = frozenset()
     expires_at_ms: int | None = None
     is_ended: bool = False
+    version: int = 0
+    networks: tuple[str, ...] = ()
+    limits: str = ""
 
 
 State = AccountState | SessionState | KeyState

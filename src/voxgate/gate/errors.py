@@ -109,6 +109,14 @@ PROBLEMS = _table(
     Problem("INVALID_TOKEN", 401, "Unauthorized", _BAD_TOKEN, "Invalid or malformed token", "invalid_token"),
     Problem("TOKEN_EXPIRED", 401, "Unauthorized", _BAD_TOKEN, "Token has expired", "invalid_token"),
     Problem("TOKEN_REVOKED", 401, "Unauthorized", _BAD_TOKEN, "Token has been revoked", "invalid_token"),
+    Problem(
+        "TOKEN_REUSED",
+        401,
+        "Unauthorized",
+        _BAD_TOKEN,
+        "Token has been revoked: a refresh token was used again after its successor, so its session has ended. Log in.",
+        "invalid_token",
+    ),
     Problem("API_KEY_MISSING", 401, "Unauthorized", "API key required", "Send your API key as 'X-API-Key'.", ""),
     Problem(
         "API_KEY_INVALID",
@@ -134,6 +142,13 @@ PROBLEMS = _table(
         "Insufficient scope",
         "The credential lacks a scope that this route needs.",
         "insufficient_scope",
+    ),
+    Problem(
+        "API_KEY_NETWORK",
+        403,
+        "Forbidden",
+        "Network not allowed",
+        "The API key is not accepted from this address.",
     ),
     Problem("PREMIUM_REQUIRED", 403, "Forbidden", "Premium account required", "This route needs a premium account."),
     Problem("RATE_LIMITED", 429, "Too Many Requests", "Rate limit exceeded", "Too many requests."),

@@ -22,6 +22,8 @@ class Principal:
         credential_id: Id of the session or of the API key; safe to log.
         tier: The account's tier at the moment of the decision.
         scopes: What the credential may do; empty means everything that the account may do.
+        generation: Which of its session's tokens a token is, counted from 0; a refresh token is answered with the
+            tokens of the next.
     """
 
     subject: str
@@ -29,6 +31,7 @@ class Principal:
     credential_id: str
     tier: str
     scopes: frozenset[str] = frozenset()
+    generation: int = 0
 
     @property
     def is_premium(self) -> bool:

@@ -25,6 +25,7 @@ MAX_LEEWAY_S = 10
 MAX_TOKEN_CHARACTERS = 4096
 REFRESH_PREFIX = "vgr_"
 CLIENT_ID = "voxgate"
+MAX_GENERATION = 10**9  # nine digits, in both tokens of a session
 
 # 32 bytes of signature are 43 characters; the last one carries four bits, so only these sixteen are canonical.
 # Any other spelling of the same bytes is refused: one token, one text.
@@ -50,6 +51,7 @@ class AccessClaims:
         scopes: ``scope``; empty means everything that the account may do.
         expires_at_ms: ``exp`` in milliseconds since the epoch.
         token_id: ``jti``; safe to log.
+        generation: ``gen``, which of its session's tokens it is, counted from 0.
     """
 
     subject: str
@@ -57,6 +59,7 @@ class AccessClaims:
     scopes: frozenset[str]
     expires_at_ms: int
     token_id: str
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,15 @@ class Signer:
         """Name the issuer, never the key."""
         return f"Signer(issuer={self.issuer!r}, audience={self.audience!r})"
 
-    def issue_access(self, subject: str, session_id: str, *, scopes: frozenset[str] = frozenset(), now_ms: int) -> str:
+    def issue_access(
+        self,
+        subject: str,
+        session_id: str,
+        *,
+        scopes: frozenset[str] = frozenset(),
+        generation: int = 0,
+        now_ms: int,
+    ) -> str:
         """Return a signed access token (RFC 9068) that lives ``access_expires_s`` seconds."""
         now_s = now_ms // 1000
         claims = {
@@ -130,6 +141,8 @@ class Signer:
         }
         if scopes:
             claims["scope"] = " ".join(sorted(scopes))
+        if generation:
+            claims["gen"] = generation
         payload = json.dumps(claims, separators=(",", ":")).encode()
         return jws.serialize_compact(dict(_HEADER), payload, self._key, algorithms=[ALGORITHM])
 
@@ -176,6 +189,8 @@ class Signer:
         texts = all(isinstance(claims.get(name), str) and claims[name] for name in ("sub", "sid", "jti"))
         times = all(type(claims.get(name)) is int for name in ("iat", "exp"))
         optional = type(claims.get("nbf", 0)) is int and isinstance(claims.get("scope", ""), str)
+        generation = claims.get("gen", 0)
+        optional = optional and type(generation) is int and 0 <= generation < MAX_GENERATION
         return texts and times and optional and claims.get("iss") == self.issuer and claims.get("aud") == self.audience
 
     def _check_time(self, claims: dict[str, Any], *, now_s: float) -> AccessClaims | Refusal:
@@ -189,6 +204,7 @@ class Signer:
             scopes=frozenset(claims.get("scope", "").split()),
             expires_at_ms=claims["exp"] * 1000,
             token_id=claims["jti"],
+            generation=claims.get("gen", 0),
         )
 
 

@@ -107,7 +107,9 @@ class Operation:
         if self.credentials:
             found += _GUARDED
         if "api_key" in self.credentials:
-            found += ["API_KEY_INVALID", "API_KEY_EXPIRED"]
+            found += ["API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_NETWORK"]
+        if "refresh" in self.credentials:
+            found.append("TOKEN_REUSED")
         if self.is_limited:
             found += ["RATE_LIMITED", "STORE_UNAVAILABLE", "DATABASE_UNAVAILABLE"]
         return tuple(dict.fromkeys([*found, "INTERNAL_ERROR"]))

@@ -19,12 +19,15 @@ class Store(Protocol):
         """Record a state; never revives what has ended, never replaces a newer account."""
         ...
 
-    def end_session(self, session_id: str, *, expires_at_ms: int) -> None:
-        """End a session for ever, known or not; holds from the next decision of any process."""
+    def end_session(self, session_id: str, *, expires_at_ms: int, subject: str | None = None) -> None:
+        """End a session for ever, known or not; holds from the next decision of any process.
+
+        With the subject, when it is known, the end is complete also where a part of the store was lost.
+        """
         ...
 
-    def end_key(self, key_id: str) -> None:
-        """Revoke an API key for ever, known or not; holds from the next decision of any process."""
+    def end_key(self, key_id: str, *, subject: str | None = None) -> None:
+        """Revoke an API key for ever, known or not; the subject as for a session."""
         ...
 
     def usage(self, charges: Sequence[Charge]) -> tuple[Reading, ...]:

@@ -75,7 +75,7 @@ class RedisStore:
             rest = f":{state.digest.hex()}:{' '.join(sorted(state.scopes))}"
             self._put_record(state, "key", state.key_id, rest=rest)
 
-    def end_session(self, session_id: str, *, expires_at_ms: int, subject: str = "") -> None:
+    def end_session(self, session_id: str, *, expires_at_ms: int, subject: str | None = None) -> None:
         """End a session for ever, known or not; holds from the next decision of any process.
 
         Args:
@@ -86,7 +86,7 @@ class RedisStore:
         """
         self._end("session", session_id, expires_at_ms, subject=subject)
 
-    def end_key(self, key_id: str, *, subject: str = "") -> None:
+    def end_key(self, key_id: str, *, subject: str | None = None) -> None:
         """Revoke an API key for ever, known or not; holds from the next decision of any process."""
         self._end("key", key_id, "", subject=subject)
 
@@ -210,7 +210,7 @@ class RedisStore:
             (self._given_time(), int(is_ended), expires_at_ms, rest, 1),
         )
 
-    def _end(self, kind: str, record_id: str, expires_at_ms: int | str, *, subject: str) -> None:
+    def _end(self, kind: str, record_id: str, expires_at_ms: int | str, *, subject: str | None) -> None:
         known = subject or self._subjects.get((kind, record_id), "")
         arguments = (self._given_time(), known, expires_at_ms, 1)
         answer = self._link.run(scripts.PUT_POINTER, (self._pointer(kind, record_id),), arguments)

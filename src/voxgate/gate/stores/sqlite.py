@@ -66,15 +66,15 @@ class SqliteStore:
                     row = (state.key_id, state.subject, state.digest, scopes, state.expires_at_ms, state.is_ended)
                     connection.execute(sql.PUT_KEY, row)
 
-    def end_session(self, session_id: str, *, expires_at_ms: int) -> None:
+    def end_session(self, session_id: str, *, expires_at_ms: int, subject: str | None = None) -> None:
         """End a session for ever, known or not; holds from the next decision of any process."""
         with self._file as connection:
-            connection.execute(sql.END_SESSION, (session_id, expires_at_ms))
+            connection.execute(sql.END_SESSION, (session_id, subject or "", expires_at_ms))
 
-    def end_key(self, key_id: str) -> None:
+    def end_key(self, key_id: str, *, subject: str | None = None) -> None:
         """Revoke an API key for ever, known or not; holds from the next decision of any process."""
         with self._file as connection:
-            connection.execute(sql.END_KEY, (key_id,))
+            connection.execute(sql.END_KEY, (key_id, subject or ""))
 
     def usage(self, charges: Sequence[Charge]) -> tuple[Reading, ...]:
         """Read limits without spending; every charge names its partition."""

@@ -58,11 +58,11 @@ ON CONFLICT (partition, counter) DO UPDATE SET entries = excluded.entries, expir
 """
 
 END_SESSION = """
-INSERT INTO session (session_id, subject, expires_at_ms, is_ended) VALUES (?, '', ?, 1)
+INSERT INTO session (session_id, subject, expires_at_ms, is_ended) VALUES (?, ?, ?, 1)
 ON CONFLICT (session_id) DO UPDATE SET is_ended = 1
 """
 END_KEY = """
-INSERT INTO key (key_id, subject, digest, scopes, expires_at_ms, is_ended) VALUES (?, '', x'', '', NULL, 1)
+INSERT INTO key (key_id, subject, digest, scopes, expires_at_ms, is_ended) VALUES (?, ?, x'', '', NULL, 1)
 ON CONFLICT (key_id) DO UPDATE SET is_ended = 1
 """
 

@@ -46,15 +46,15 @@ class WatchedStore:
                 self._note_end(state.subject)
         self._inner.put_state(state)
 
-    def end_session(self, session_id: str, *, expires_at_ms: int) -> None:
+    def end_session(self, session_id: str, *, expires_at_ms: int, subject: str | None = None) -> None:
         """End a session for ever, known or not; holds from the next decision of any process."""
         self._note_end(session_id)
-        self._inner.end_session(session_id, expires_at_ms=expires_at_ms)
+        self._inner.end_session(session_id, expires_at_ms=expires_at_ms, subject=subject)
 
-    def end_key(self, key_id: str) -> None:
+    def end_key(self, key_id: str, *, subject: str | None = None) -> None:
         """Revoke an API key for ever, known or not; holds from the next decision of any process."""
         self._note_end(key_id)
-        self._inner.end_key(key_id)
+        self._inner.end_key(key_id, subject=subject)
 
     def reset(self, partition: str) -> int:
         """Forget every counter of a partition; returns how many there were."""
