@@ -16,7 +16,7 @@ from sqlalchemy import event, exc, inspect, text
 
 from voxgate.accounts import database as module
 from voxgate.accounts.database import MIGRATIONS, Database, DatabaseUnavailableError, head_revision
-from voxgate.accounts.models import Base, User
+from voxgate.accounts.models import Base, User, UserSession
 from voxgate.gate.errors import ConfigurationError
 
 START = """
@@ -180,9 +180,11 @@ class TestTransactions:
 
     def test_foreign_keys_hold(self, database):
         """A key of nobody cannot be stored."""
-        statement = text("INSERT INTO user_sessions VALUES ('s', 'nobody', 1, 2, NULL, '', '')")
+        row = UserSession(
+            session_id="s", subject="nobody", created_at_ms=1, expires_at_ms=2, ended_at_ms=None, address="", device=""
+        )
         with pytest.raises(exc.IntegrityError), database.session() as session:
-            session.execute(statement)
+            session.add(row)
 
     def test_commits_are_on_disk(self, database):
         """A commit waits for the disk; in WAL the weaker setting may lose it when the power fails."""

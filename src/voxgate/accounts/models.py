@@ -1,6 +1,6 @@
-"""The tables of who exists: users, their sessions and their API keys."""
+"""The tables of who exists: users, their sessions, their API keys, and the tiers that were defined."""
 
-from sqlalchemy import BigInteger, ForeignKey, LargeBinary, MetaData, String
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Names for every constraint, so that a migration can name what it changes on any database.
@@ -33,10 +33,22 @@ class User(Base):
     email: Mapped[str] = mapped_column(String(254))
     email_key: Mapped[str] = mapped_column(String(254), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
-    tier: Mapped[str] = mapped_column(String(32))
+    tier: Mapped[str] = mapped_column(String(32), index=True)
     is_active: Mapped[bool]
     version: Mapped[int]
     created_at_ms: Mapped[int]
+    updated_at_ms: Mapped[int]
+    limits: Mapped[str] = mapped_column(Text, default="")
+    roles: Mapped[str] = mapped_column(String(200), default="")
+
+
+class TierRow(Base):
+    """The limits of a tier as data; a tier without a row has those of the settings."""
+
+    __tablename__ = "tiers"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    limits: Mapped[str] = mapped_column(Text)
     updated_at_ms: Mapped[int]
 
 
@@ -52,6 +64,9 @@ class UserSession(Base):
     ended_at_ms: Mapped[int | None]
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(200))
+    generation: Mapped[int] = mapped_column(default=0)
+    idle_ends_at_ms: Mapped[int | None]
+    last_seen_at_ms: Mapped[int | None]
 
 
 class ApiKey(Base):
@@ -69,3 +84,7 @@ class ApiKey(Base):
     expires_at_ms: Mapped[int | None]
     ended_at_ms: Mapped[int | None]
     successor_id: Mapped[str | None] = mapped_column(String(64))
+    networks: Mapped[str] = mapped_column(Text, default="")
+    limits: Mapped[str] = mapped_column(Text, default="")
+    version: Mapped[int] = mapped_column(default=0)
+    last_used_at_ms: Mapped[int | None]
