@@ -22,7 +22,7 @@ def test_refusal_is_recalled_for_a_second(memo, clock):
     """And not a millisecond longer."""
     memo.remember("a", LIMITED, "no")
     clock.advance((MAX_AGE_MS - 1) / 1000)
-    assert memo.recall("a").value == "no"
+    assert memo.recall("a") == ("no", MAX_AGE_MS - 1)
     clock.advance(0.001)
     assert memo.recall("a") is None
 
@@ -73,9 +73,8 @@ def test_memory_is_bounded(memo):
     assert memo.recall(CAPACITY + 499) is not None
 
 
-def test_age_is_told_in_whole_seconds(clock):
-    """A Retry-After that was 60 is 60 for the first second."""
-    memo = Memo(clock=clock, version=lambda: 0)
+def test_age_is_told_in_milliseconds(memo, clock):
+    """So that a wait that is sent again is the wait that is left."""
     memo.remember("a", LIMITED, "no")
     clock.advance(0.9)
-    assert memo.age_s(memo.recall("a")) == 0
+    assert memo.recall("a") == ("no", 900)

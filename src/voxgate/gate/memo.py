@@ -28,13 +28,13 @@ class Entry(Generic[T]):
     Attributes:
         value: What is to be answered.
         noted_at_ms: When the decision began.
-        until_ms: When it is to be asked again.
+        life_ms: How long it holds.
         version: What the store's version was; another version drops the entry.
     """
 
     value: T
     noted_at_ms: int
-    until_ms: int
+    life_ms: int
     version: object
 
 
@@ -58,24 +58,20 @@ class Memo(Generic[T]):
         """Return how many refusals are remembered."""
         return len(self._entries)
 
-    def recall(self, key: Hashable) -> Entry[T] | None:
-        """Return what is remembered of a key while it holds, or None."""
+    def recall(self, key: Hashable) -> tuple[T, int] | None:
+        """Return what is remembered of a key, and its age in milliseconds, while it holds; otherwise None."""
         entry = self._entries.get(key)
-        if entry is None or not entry.noted_at_ms <= self._clock.now_ms() < entry.until_ms:
+        if entry is None:
             return None
-        return entry if entry.version == self._version() else None
-
-    def age_s(self, entry: Entry[T]) -> int:
-        """Return the whole seconds since the refusal was decided."""
-        return (self._clock.now_ms() - entry.noted_at_ms) // 1000
+        age_ms = self._clock.now_ms() - entry.noted_at_ms
+        return (entry.value, age_ms) if 0 <= age_ms < entry.life_ms and entry.version == self._version() else None
 
     def remember(self, key: Hashable, refusal: Refusal, value: T) -> None:
         """Keep a refusal that cannot change for a while; others are passed over."""
         wait_ms = MAX_AGE_MS if refusal.code in _FOR_GOOD else min(refusal.wait_ms, MAX_AGE_MS)
         if wait_ms <= 0:
             return
-        now_ms = self._clock.now_ms()
-        entry = Entry(value, now_ms, now_ms + wait_ms, self._version())
+        entry = Entry(value, self._clock.now_ms(), wait_ms, self._version())
         with self._lock:
             self._entries.pop(key, None)
             if len(self._entries) >= self._capacity:

@@ -13,7 +13,7 @@ from voxgate.gate.decision import Decision, Query
 from voxgate.gate.errors import Refusal
 from voxgate.gate.flask import credentials, headers
 from voxgate.gate.flask.cors import Cors
-from voxgate.gate.flask.refusals import BodyFilter, WrittenRefusal, write_refusal
+from voxgate.gate.flask.refusals import BodyFilter, Writer, WrittenRefusal
 from voxgate.gate.flask.routes import RouteTable
 from voxgate.gate.memo import Memo
 from voxgate.gate.verifying import GuardedRoute
@@ -62,7 +62,7 @@ class Door:
         self._memo = memo
         self._table = table
         self._cors = cors
-        self._body_filter = body_filter
+        self._writer = Writer(body_filter)
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a refusal at once, or let the application answer and complete its headers."""
@@ -70,32 +70,35 @@ class Door:
         method = environ["REQUEST_METHOD"]
         if method == "OPTIONS":
             return self._answer_options(environ, start_response)
-        path = environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace")
-        route = self._table.rule_for(method, path)
+        route = self._table.rule_for(method, environ.get("PATH_INFO", ""))
         if route is None or route.rule.is_exempt:
             return self._inner(environ, self._completed(environ, start_response, None))
         # A refusal is remembered for what was shown on this route, or for the address where nothing is asked for.
-        # By digest: a dump of this memory is no list of credentials.
-        shown = environ.get("REMOTE_ADDR", "")
+        # Python's keyed hash is enough of a name for what can only refuse; what can admit is named by SHA-256.
         if route.rule.credentials:
-            shown = f"{environ.get('HTTP_AUTHORIZATION')}\n{environ.get('HTTP_X_API_KEY')}"
-        key = (id(route), hashlib.sha256(shown.encode("utf-8", "surrogatepass")).digest())
-        entry = self._memo.recall(key)
-        if entry is not None:
-            return self._send(environ, start_response, entry.value, age_s=self._memo.age_s(entry))
-        decision = self.decide(environ, route, key=key)
+            key = hash((id(route), environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY")))
+        else:
+            key = hash((id(route), environ.get("REMOTE_ADDR")))
+        known = self._memo.recall(key)
+        if known is not None:
+            return self._send(environ, start_response, known[0], age_ms=known[1])
+        decision = self.decide(environ, route, remembers=True)
         if decision.refusal is not None:
             return self.refuse(environ, start_response, decision, key=key)
         environ[VISIT] = Visit(route, decision)
         answer = self._inner(environ, self._completed(environ, start_response, decision))
         return self._releasing(environ, answer) if _LEASE in environ else answer
 
-    def decide(self, environ: dict[str, Any], route: GuardedRoute, *, key: Hashable | None = None) -> Decision:
-        """Decide the request under a route's rule; under the key what is proven is remembered."""
+    def decide(self, environ: dict[str, Any], route: GuardedRoute, *, remembers: bool = False) -> Decision:
+        """Decide the request under a route's rule; what is proven of the route is remembered when it is to last."""
         query: Query | Refusal | None = None
         if route.rule.credentials:
-            verifier = self._admission.verifier
-            query = verifier.recall(key)
+            verifier, key = self._admission.verifier, None
+            if remembers:
+                # By digest: a dump of this memory is no list of credentials.
+                text = f"{environ.get('HTTP_AUTHORIZATION')}\n{environ.get('HTTP_X_API_KEY')}"
+                key = (id(route), hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
+                query = verifier.recall(key)
             if query is None:
                 shown = credentials.read(environ)
                 query = shown if isinstance(shown, Refusal) else verifier.verify(route, shown, key=key)
@@ -118,15 +121,15 @@ class Door:
         refusal = decision.refusal
         assert refusal is not None  # noqa: S101 -- the caller's promise, for the type checker
         path = environ.get("PATH_INFO", "")
-        written = write_refusal(refusal, decision.readings, path=path, body_filter=self._body_filter)
+        written = self._writer.write(refusal, decision.readings, path=path)
         if key is not None:
             self._memo.remember(key, refusal, written)
         return self._send(environ, start_response, written)
 
     def _send(
-        self, environ: dict[str, Any], start_response: "StartResponse", written: WrittenRefusal, *, age_s: int = 0
+        self, environ: dict[str, Any], start_response: "StartResponse", written: WrittenRefusal, *, age_ms: int = 0
     ) -> Iterable[bytes]:
-        own, body = written.sent(environ[REQUEST_ID], age_s=age_s)
+        own, body = written.sent(environ[REQUEST_ID], age_ms=age_ms)
         if self._cors:
             own += self._cors.headers(environ)
         if environ.get("wsgi.url_scheme") == "https":

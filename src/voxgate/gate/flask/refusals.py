@@ -1,7 +1,7 @@
 """A refusal as it goes over the wire: written once, and sent again with a fresh id and a fresh wait."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -16,28 +16,68 @@ BodyFilter = Callable[[str, dict[str, Any]], dict[str, Any]]
 # Stands in a written body where the request's id will; no id that a client gives can look like it.
 _ID_MARK = "\x00id\x00"
 _ID_BYTES = headers.write_body({"": _ID_MARK})[5:-3]
+# Refusals that say nothing of a moment, such as that of a token that is not one, are few and come often.
+_MAX_KEPT = 256
 
 
-@dataclass(frozen=True, slots=True)
 class WrittenRefusal:
-    """The status, headers and body of a refusal, but for what differs from answer to answer."""
+    """The status, headers and body of a refusal, written but for what differs from answer to answer.
 
-    status: str
-    headers: tuple[Header, ...]
-    body: bytes
-    retry_after_s: int | None
+    Args:
+        status: Status line.
+        own: Headers but for the id, the wait and the length.
+        body: Body with marks where the id of the request stands.
+        refusal: What is refused; its wait is the one in the body.
+    """
 
-    def sent(self, request_id: str, *, age_s: int) -> tuple[list[Header], bytes]:
-        """Return headers and body for one request, ``age_s`` seconds after the decision."""
-        own = [*self.headers, ("X-Request-ID", request_id)]
-        body = self.body.replace(_ID_BYTES, request_id.encode())
-        if self.retry_after_s is not None:
-            retry_after_s = max(1, self.retry_after_s - age_s)
-            own.append(("Retry-After", str(retry_after_s)))
-            if retry_after_s != self.retry_after_s:
-                body = body.replace(_retry(self.retry_after_s), _retry(retry_after_s), 1)
-        own.append(("Content-Length", str(len(body))))
-        return own, body
+    __slots__ = ("_body", "_forms", "_own", "_refusal", "status")
+
+    def __init__(self, status: str, own: Iterable[Header], *, body: bytes, refusal: Refusal) -> None:
+        self.status = status
+        self._own = tuple(own)
+        self._body = body
+        self._refusal = refusal
+        self._forms: dict[int | None, tuple[tuple[Header, ...], list[bytes]]] = {}
+
+    def sent(self, request_id: str, *, age_ms: int = 0) -> tuple[list[Header], bytes]:
+        """Return headers and body for one request, ``age_ms`` milliseconds after the decision."""
+        refusal = self._refusal
+        retry_after_s = refusal.retry_after_s
+        if age_ms and refusal.wait_ms:
+            retry_after_s = max(1, (refusal.wait_ms - age_ms + 999) // 1000)
+        form = self._forms.get(retry_after_s)
+        if form is None:
+            form = self._forms[retry_after_s] = self._write(retry_after_s)
+        body = request_id.encode().join(form[1])
+        return [*form[0], ("X-Request-ID", request_id), ("Content-Length", str(len(body)))], body
+
+    def _write(self, retry_after_s: int | None) -> tuple[tuple[Header, ...], list[bytes]]:
+        """Return the headers, and what of the body stands around the id, for one wait."""
+        if retry_after_s is None:
+            return self._own, self._body.split(_ID_BYTES)
+        body = self._body.replace(_retry(self._refusal.retry_after_s), _retry(retry_after_s), 1)
+        return (*self._own, ("Retry-After", str(retry_after_s))), body.split(_ID_BYTES)
+
+
+class Writer:
+    """Writes refusals; those that say nothing of a moment only once for each path.
+
+    Args:
+        body_filter: Changes the bodies; None leaves them as they are.
+    """
+
+    def __init__(self, body_filter: BodyFilter | None) -> None:
+        self._body_filter = body_filter
+        self._kept = functools.lru_cache(_MAX_KEPT)(self._write_timeless)
+
+    def write(self, refusal: Refusal, readings: Sequence[Reading], *, path: str) -> WrittenRefusal:
+        """Return a refusal of the gate as it goes over the wire."""
+        if readings or refusal.retry_after_s is not None:
+            return write_refusal(refusal, readings, path=path, body_filter=self._body_filter)
+        return self._kept(refusal, path if self._body_filter else "")
+
+    def _write_timeless(self, refusal: Refusal, path: str) -> WrittenRefusal:
+        return write_refusal(refusal, (), path=path, body_filter=self._body_filter)
 
 
 def write_refusal(
@@ -50,12 +90,12 @@ def write_refusal(
     status = HTTPStatus(PROBLEMS[refusal.code].status)
     own = [*headers.problem_headers(refusal), *headers.limit_headers(readings), *headers.SECURITY_HEADERS]
     return WrittenRefusal(
-        status=f"{status.value} {status.phrase}",
-        headers=tuple(header for header in own if header[0] != "Retry-After"),
+        f"{status.value} {status.phrase}",
+        [header for header in own if header[0] != "Retry-After"],
         body=headers.write_body(body),
-        retry_after_s=refusal.retry_after_s,
+        refusal=refusal,
     )
 
 
-def _retry(retry_after_s: int) -> bytes:
+def _retry(retry_after_s: int | None) -> bytes:
     return f'"retry_after":{retry_after_s}'.encode()

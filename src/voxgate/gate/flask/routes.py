@@ -44,7 +44,7 @@ class RouteTable:
         self._admission = admission
         self._prepared: dict[str, GuardedRoute | None] = {}
         self.rule_for = functools.lru_cache(_REMEMBERED_PATHS)(self._find)
-        """Returns the guarded route of a method and a path, or None where no rule stands or nothing is found."""
+        """Returns the guarded route of a method and a path as WSGI gives it, or None where no rule stands."""
 
     def prepare_all(self) -> None:
         """Resolve every rule now, so that a policy that is not set stops the start instead of a request.
@@ -62,8 +62,10 @@ class RouteTable:
             self._prepared[endpoint] = self._admission.prepare(rule, name=endpoint) if rule else None
         return self._prepared[endpoint]
 
-    def _find(self, method: str, path: str) -> GuardedRoute | None:
+    def _find(self, method: str, path_info: str) -> GuardedRoute | None:
         adapter = self._app.url_map.bind("localhost")
+        # WSGI's texts are bytes that were read as Latin-1 (PEP 3333); a path is UTF-8.
+        path = path_info.encode("latin-1").decode(errors="replace")
         try:
             endpoint, _ = adapter.match(path, method=method)
         except (HTTPException, RequestRedirect):
