@@ -207,6 +207,48 @@ class TestAtOnce:
         assert self.ask(known, "c").is_allowed
 
 
+class TestGivenBack:
+    """What was spent before it was known whether it counts."""
+
+    CHARGES = (Charge(TEN, "login:a"), Charge(TWO, "login:a"))
+
+    def ask(self, known):
+        return known.decide(Query(charges={"": self.CHARGES}))
+
+    def test_a_unit_given_back_can_be_spent_again(self, known):
+        """One unit of each window, and none of another partition."""
+        known.decide(Query(charges={"": (Charge(TWO, "login:b"),)}))
+        assert [self.ask(known).is_allowed for _ in range(3)] == [True, True, False]
+        known.release(self.CHARGES, lease_id="")
+        assert [reading.used for reading in known.usage(self.CHARGES)] == [1, 1]
+        assert known.usage([Charge(TWO, "login:b")])[0].used == 1
+        assert [self.ask(known).is_allowed for _ in range(2)] == [True, False]
+
+    def test_giving_back_more_than_was_spent_gives_nothing(self, known):
+        """A counter never stands below nothing."""
+        self.ask(known)
+        for _ in range(3):
+            known.release(self.CHARGES, lease_id="")
+        assert [reading.used for reading in known.usage(self.CHARGES)] == [0, 0]
+        assert [self.ask(known).is_allowed for _ in range(3)] == [True, True, False]
+
+    def test_the_oldest_unit_goes_on_counting(self, known, clock):
+        """The newest is given back, so no wait grows shorter than it was before."""
+        self.ask(known)
+        clock.advance(30)
+        self.ask(known)
+        known.release(self.CHARGES, lease_id="")
+        assert known.usage(self.CHARGES)[1].next_free_ms == 30_000
+
+    def test_a_quota_of_the_calendar_stays_spent(self, known):
+        """It is not made for what is given back."""
+        (day,) = parse_limits("2 per calendar day", name="day")
+        charge = Charge(day, "login:a")
+        known.decide(Query(charges={"": (charge,)}))
+        known.release([charge], lease_id="")
+        assert known.usage([charge])[0].used == 1
+
+
 class TestClockSetBack:
     """A counter that is full when the clock is set back by an hour."""
 

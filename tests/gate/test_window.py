@@ -107,3 +107,12 @@ def test_an_emptied_window_is_as_new():
     later = open_window(packed, 11_000)
     assert (len(packed), later.used, later.next_free_ms) == (808, 0, 0)
     assert len(later.admit(1)) == 16
+
+
+def test_release_takes_a_request_of_one_unit_and_leaves_heavier_ones():
+    """What is given back is one unit, whoever came after it."""
+    window = Window(None, now_ms=1000, window_ms=1000)
+    window.admit(1)
+    window.admit(5)
+    assert Window(window.release(), now_ms=1000, window_ms=1000).used == 5
+    assert Window(window.release(), now_ms=1000, window_ms=1000).used == 5

@@ -35,7 +35,11 @@ class Store(Protocol):
         ...
 
     def release(self, charges: Sequence[Charge], *, lease_id: str) -> None:
-        """Give back what limits ``at once`` hold under a name; every charge names its partition."""
+        """Give back what limits ``at once`` hold under a name, and the last unit spent of sliding windows.
+
+        Every charge names its partition; of a window a charge of one unit is given back, and a quota of the calendar
+        stays spent.
+        """
         ...
 
     def reset(self, partition: str) -> int:

@@ -97,10 +97,12 @@ class RedisStore:
         return self._understand(lambda: read_readings(answer, charges)[0])
 
     def release(self, charges: Sequence[Charge], *, lease_id: str) -> None:
-        """Give back what limits ``at once`` hold under a name; every charge names its partition."""
+        """Give back what limits ``at once`` hold under a name, and the last unit spent of sliding windows."""
         for charge in charges:
             if charge.limit.kind is LimitKind.AT_ONCE:
                 self._link.call("ZREM", self._counter(charge), lease_id)
+            elif charge.limit.kind is LimitKind.WINDOW:
+                self._link.call("LPOP", self._counter(charge))  # the newest request stands first in the list
 
     def reset(self, partition: str) -> int:
         """Forget every counter of a partition; returns how many there were."""

@@ -87,12 +87,12 @@ class SqliteStore:
         )
 
     def release(self, charges: Sequence[Charge], *, lease_id: str) -> None:
-        """Give back what limits ``at once`` hold under a name; every charge names its partition."""
+        """Give back what limits ``at once`` hold under a name, and the last unit spent of sliding windows."""
         with self._file as connection:
             turn = _Turn(connection, self._clock.now_ms())
             for charge in charges:
                 counter = turn.counter(charge, charge.partition or "")
-                if isinstance(counter, Leases):
+                if isinstance(counter, Leases | Window):
                     row = (charge.partition, charge.limit.counter, counter.release(lease_id), counter.ends_at_ms)
                     connection.execute(sql.PUT_WINDOW, row)
 

@@ -68,6 +68,15 @@ class Window:
         self.next_free_ms = self.next_free_ms or self._window_ms
         return self._entries.tobytes()
 
+    def release(self, _lease_id: str = "") -> bytes:
+        """Take back one unit: that of the newest request of one unit; return the new row."""
+        for position in range(len(self._entries) - 1, 0, -1):
+            if self._entries[position] & _COST_MASK == 1:
+                del self._entries[position]
+                self._entries[0] = self.used = self.used - 1
+                break
+        return self._entries.tobytes()
+
     def pack(self) -> bytes:
         """Return the row as it stands."""
         return self._entries.tobytes()
