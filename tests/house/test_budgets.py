@@ -26,6 +26,7 @@ ROOMS_OF = {
     "lameenc": ("speech/engines/espeak_worker.py", "speech/audio.py"),
     "openapi_pydantic": ("web/",),
     "pydantic": ("settings/", "web/"),
+    "psycopg": ("accounts/postgres",),
     "pytest": ("testing/",),
     "redis": ("gate/stores/redis",),
     "sqlalchemy": ("accounts/", "speech/jobs/", "cli/checks.py"),

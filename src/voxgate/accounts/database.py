@@ -17,10 +17,13 @@ from sqlalchemy.orm import Session, sessionmaker
 from voxgate.gate.errors import ConfigurationError, VoxgateError
 
 SETTING = "VOXGATE_DATABASE_URL"
+FORMS = "write 'sqlite:////path/voxgate.db' or 'postgresql://user:password@host/database'"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Several processes may start at once: one migrates, the others wait for it this long.
 _MIGRATION_WAIT_S = 30
+# PostgreSQL is reached by psycopg 3, whatever of these an address says.
+_POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 # These mean that a statement was wrong, not that the database is in trouble.
 _STATEMENT_ERRORS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
 # Alembic keeps its context in module globals, so two threads of one process must take turns.
@@ -35,7 +38,7 @@ class Database:
     """The accounts' and jobs' database; safe to share between threads.
 
     Args:
-        url: SQLAlchemy URL, such as ``sqlite:////var/lib/voxgate/voxgate.db``.
+        url: ``sqlite:////var/lib/voxgate/voxgate.db`` or ``postgresql://user:password@host/database``.
         budget_s: Longest wait in seconds for a lock or a free connection.
 
     Raises:
@@ -46,10 +49,15 @@ class Database:
         parsed = _parse_url(url)
         self._path = Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
         self.engine = _create_engine(parsed, budget_s=budget_s)
-        if self._path is not None:
-            _prepare_sqlite(self.engine, budget_s=budget_s)
         self._writing = sessionmaker(self.engine, expire_on_commit=False)
-        self._reading = sessionmaker(self.engine.execution_options(is_reading=True), expire_on_commit=False)
+        # On PostgreSQL each statement sees what is committed, also within a transaction, which would be two trips more.
+        how = {"is_reading": True} | ({} if self._path else {"isolation_level": "AUTOCOMMIT"})
+        self._reading = sessionmaker(self.engine.execution_options(**how), expire_on_commit=False)
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether it is a PostgreSQL, which several machines can share."""
+        return self._path is None
 
     def session(self) -> contextlib.AbstractContextManager[Session]:
         """Return one transaction that may write: committed at the end, rolled back on any exception.
@@ -85,7 +93,8 @@ class Database:
         if stamp is not None and stamp > head:
             raise ConfigurationError(SETTING, f"the database has schema {stamp}, newer than this version's {head}")
         if stamp != head:
-            with _translated(), _migrating, self.engine.connect() as connection:
+            # Whatever goes wrong is the database's: tables of another program, or a role that may not make any.
+            with _translated(but=()), _migrating, self.engine.connect() as connection:
                 connection.detach()  # its long wait for the lock must not come back to the pool
                 if self._path is not None:
                     _enter_wal(connection)
@@ -121,20 +130,31 @@ def _parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except exc.ArgumentError as error:
-        raise ConfigurationError(SETTING, "not a database URL; write 'sqlite:////path/voxgate.db'") from error
-    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise ConfigurationError(SETTING, f"not a database URL; {FORMS}") from error
+    if parsed.drivername in _POSTGRES:
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigurationError(SETTING, f"{parsed.drivername!r} is not supported; {FORMS}")
+    if parsed.database in {None, "", ":memory:"}:
         raise ConfigurationError(SETTING, "a database in memory is not shared between threads; name a file")
     return parsed
 
 
 def _create_engine(url: URL, *, budget_s: float) -> Engine:
+    # Parameters are hidden because error texts reach the log, and parameters hold password hashes.
     try:
-        # Parameters are hidden because error texts reach the log, and parameters hold password hashes.
-        return create_engine(
-            url, hide_parameters=True, pool_timeout=budget_s, pool_pre_ping=url.get_backend_name() != "sqlite"
-        )
-    except (exc.ArgumentError, ModuleNotFoundError) as error:
-        raise ConfigurationError(SETTING, f"no driver for {url.drivername!r} is installed") from error
+        if url.get_backend_name() == "sqlite":
+            engine = create_engine(url, hide_parameters=True, pool_timeout=budget_s)
+            _prepare_sqlite(engine, budget_s=budget_s)
+            return engine
+        from voxgate.accounts.postgres import create_postgres_engine  # noqa: PLC0415 -- its driver is an extra
+
+        return create_postgres_engine(url, budget_s=budget_s)
+    except ModuleNotFoundError as error:
+        mend = "python3 -m pip install 'voxgate[postgres]'"
+        raise ConfigurationError(SETTING, f"no driver for {url.drivername!r} is installed; {mend}") from error
+    except exc.ArgumentError as error:
+        raise ConfigurationError(SETTING, f"no driver for {url.drivername!r} is installed; {FORMS}") from error
 
 
 def _prepare_sqlite(engine: Engine, *, budget_s: float) -> None:
@@ -159,10 +179,10 @@ def _transaction(sessions: sessionmaker[Session]) -> Iterator[Session]:
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def _translated(*, but: tuple[type[Exception], ...] = _STATEMENT_ERRORS) -> Iterator[None]:
     try:
         yield
-    except _STATEMENT_ERRORS:
+    except but:
         raise
     except (exc.DBAPIError, exc.TimeoutError) as error:
         raise DatabaseUnavailableError(re.sub(r"\s+", " ", str(error.args[0]))) from error
@@ -199,5 +219,9 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    with connection.begin():  # takes the write lock, then reads the stamp: of many starters only one migrates
+    with connection.begin():  # takes the lock, then reads the stamp: of many starters only one migrates
+        if connection.dialect.name != "sqlite":
+            from voxgate.accounts.postgres import lock_migrations  # noqa: PLC0415 -- its driver is an extra
+
+            lock_migrations(connection, wait_s=_MIGRATION_WAIT_S)
         command.upgrade(config, "head")
