@@ -24,6 +24,8 @@ class Rule:
         limits: The limits of the policy as a limit string; None reads them from the settings.
         cost: Units that a request weighs.
         is_exempt: True for a route that is neither guarded nor limited.
+        cookies: Whether browsers may show the credential in a cookie; None for what the gate is set to.
+        cors: Origins whose pages may read the answers; None for those of the gate.
     """
 
     credentials: frozenset[CredentialKind] = BOTH
@@ -33,6 +35,8 @@ class Rule:
     limits: str | None = None
     cost: int = 1
     is_exempt: bool = False
+    cookies: bool | None = None
+    cors: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a cost that no window can hold.
