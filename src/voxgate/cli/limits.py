@@ -1,11 +1,11 @@
 """The commands about limits."""
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 import click
 
 from voxgate.cli.frame import data_option, get_account, opened, read_settings
+from voxgate.gate.addresses import parse_address, partition_of
 from voxgate.gate.decision import Charge
 from voxgate.gate.limits import parse_limits
 
@@ -53,9 +53,8 @@ def reset(who: str, data: str | None) -> None:
 
 def _bound(services: "Services", who: str) -> tuple[str, frozenset[str]]:
     """Return the partition of an account or an address, and the policies that bind it."""
-    try:
-        return f"ip:{ipaddress.ip_address(who)}", _OF_ADDRESSES
-    except ValueError:
-        account = get_account(services, who)
+    if parse_address(who) is not None:
+        return partition_of(who), _OF_ADDRESSES
+    account = get_account(services, who)
     other_tiers = {"standard", "premium"} - {account.tier}
     return f"user:{account.subject}", frozenset(services.settings.policies()) - _OF_ADDRESSES - _OF_PAIRS - other_tiers

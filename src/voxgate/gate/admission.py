@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from voxgate.gate import events
+from voxgate.gate.addresses import partition_of
 from voxgate.gate.breaker import Breaker
 from voxgate.gate.clock import Clock
 from voxgate.gate.decision import Charge, Decision, Query, Reading, State, Trouble, Unknown
@@ -109,7 +110,7 @@ class Admission:
     def release(self, route: GuardedRoute, decision: Decision, *, address: str, lease_id: str) -> None:
         """Give back what limits ``at once`` hold for a request that has ended; one store call."""
         principal = decision.principal
-        tier, partition = (principal.tier, f"user:{principal.subject}") if principal else ("", f"ip:{address}")
+        tier, partition = (principal.tier, f"user:{principal.subject}") if principal else ("", partition_of(address))
         charges = route.charges[tier if tier in route.charges else ""]
         held = [replace(each, partition=partition) for each in charges if each.limit.kind is LimitKind.AT_ONCE]
         # What cannot be given back now is free when its time is over.
@@ -191,14 +192,14 @@ class Admission:
         """Charge a key that does not exist to the address that has tried it."""
         if decision.refusal is None or decision.refusal.code not in _GUESSES:
             return decision
-        charges = [Charge(limit, f"ip:{address}") for limit in self.tiers.policy(BAD_CREDENTIALS)]
+        charges = [Charge(limit, partition_of(address)) for limit in self.tiers.policy(BAD_CREDENTIALS)]
         guess = self.spend(charges)
         return decision if guess.is_allowed else guess
 
 
 def at_address(charges: Mapping[str, tuple[Charge, ...]], address: str) -> Mapping[str, tuple[Charge, ...]]:
     """Return what a request without a credential spends: the default charges, on the address' own counters."""
-    partition = f"ip:{address}"
+    partition = partition_of(address)
     return {"": tuple(replace(charge, partition=partition) for charge in charges[""])}
 
 

@@ -150,6 +150,20 @@ PROBLEMS = _table(
         "Network not allowed",
         "The API key is not accepted from this address.",
     ),
+    Problem(
+        "HTTPS_REQUIRED",
+        403,
+        "Forbidden",
+        "HTTPS required",
+        "Ask the same address with https instead; a credential that was sent over plain HTTP may have been read.",
+    ),
+    Problem(
+        "CSRF_FAILED",
+        403,
+        "Forbidden",
+        "Cross-site request refused",
+        "A page of another origin sent this with your cookie; from a program, send the CSRF token as 'X-CSRF-Token'.",
+    ),
     Problem("PREMIUM_REQUIRED", 403, "Forbidden", "Premium account required", "This route needs a premium account."),
     Problem("RATE_LIMITED", 429, "Too Many Requests", "Rate limit exceeded", "Too many requests."),
     Problem(

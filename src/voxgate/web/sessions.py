@@ -97,7 +97,7 @@ def describe_account(account: Account) -> UserAnswer:
 
 def _spend_guess(account: str) -> Refusal | None:
     """Spend the limits of proving a password, right or wrong, before any work is done for it."""
-    return gate.spend({"login": f"ip:{gate.address}|{account}", "login-address": f"ip:{gate.address}"})
+    return gate.spend({"login": f"{gate.address_partition}|{account}", "login-address": gate.address_partition})
 
 
 def _digest_of(identifier: str) -> str:

@@ -12,6 +12,7 @@ from flask import Flask
 
 from voxgate.gate.decision import Trouble
 from voxgate.gate.errors import ConfigurationError
+from voxgate.gate.flask.proxies import X_FORWARDED
 from voxgate.gate.limits import parse_limits
 from voxgate.gate.tiers import Tiers
 from voxgate.gate.tokens import ALGORITHM, Signer, load_or_create_key
@@ -22,7 +23,10 @@ DEFAULT_BAD_CREDENTIALS = "60 per minute"
 ACCESS_EXPIRES_S = 900
 REFRESH_EXPIRES_S = 2_592_000
 
-_OWN = ("VOXGATE_STORE", "VOXGATE_CORS_ORIGINS", "VOXGATE_ON_TROUBLE", "VOXGATE_PROCESSES")
+_OWN = (
+    *("VOXGATE_STORE", "VOXGATE_CORS_ORIGINS", "VOXGATE_ON_TROUBLE", "VOXGATE_PROCESSES"),
+    *("VOXGATE_TRUSTED_PROXIES", "VOXGATE_FORWARDED_HEADER", "VOXGATE_HTTPS_ONLY"),
+)
 _JWT = (
     "JWT_SECRET_KEY",
     "JWT_ALGORITHM",
@@ -49,6 +53,10 @@ class GateConfig:
         cors_origins: Origins whose pages may read answers.
         processes: Processes that share every limit; each keeps to its share while the store is out of reach.
         session_expires_s: Life of a session, and so of its refresh token, in seconds.
+        trusted_proxies: How many proxies stand before the application, as one number, or the networks they are in;
+            nobody's headers are believed without.
+        forwarded_header: Which headers those write, ``x-forwarded`` or ``forwarded``.
+        https_only: Whether requests over plain HTTP are refused, but for health checks.
     """
 
     tiers: Mapping[str, str] = field(default_factory=lambda: {"standard": DEFAULT_LIMITS, "premium": DEFAULT_PREMIUM})
@@ -58,6 +66,9 @@ class GateConfig:
     cors_origins: frozenset[str] = frozenset()
     processes: int = 1
     session_expires_s: int = REFRESH_EXPIRES_S
+    trusted_proxies: tuple[str, ...] = ()
+    forwarded_header: str = X_FORWARDED
+    https_only: bool = False
 
     def open_tiers(self) -> Tiers:
         """Return the limits read and checked.
@@ -97,6 +108,9 @@ def read_config(app: Flask) -> GateConfig:
         on_trouble=dict(settings.get("VOXGATE_ON_TROUBLE") or {}),
         processes=int(settings.get("VOXGATE_PROCESSES") or 1),
         session_expires_s=_seconds(settings, "JWT_REFRESH_TOKEN_EXPIRES", REFRESH_EXPIRES_S),
+        trusted_proxies=_read_proxies(settings.get("VOXGATE_TRUSTED_PROXIES")),
+        forwarded_header=str(settings.get("VOXGATE_FORWARDED_HEADER") or X_FORWARDED),
+        https_only=bool(settings.get("VOXGATE_HTTPS_ONLY")),
     )
 
 
@@ -126,6 +140,12 @@ def store_location(app: Flask) -> str:
         if app.config.get(name):
             return str(app.config[name])
     return str(Path(app.instance_path) / "gate.db")
+
+
+def _read_proxies(value: object) -> tuple[str, ...]:
+    """Return the texts of a number, of a text with commas, or of several texts."""
+    parts = value if isinstance(value, list | tuple | set | frozenset) else str(value or "").split(",")
+    return tuple(text for part in parts if (text := str(part).strip()))
 
 
 def _limit(settings: Mapping[str, Any], name: str) -> str:

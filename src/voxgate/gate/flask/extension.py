@@ -4,11 +4,12 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from flask import Flask, Response, abort, current_app, request
 
 from voxgate.gate import events
+from voxgate.gate.addresses import partition_of
 from voxgate.gate.admission import Admission
 from voxgate.gate.clock import Clock, SystemClock
 from voxgate.gate.decision import Charge, Decision, Reading
@@ -18,6 +19,8 @@ from voxgate.gate.flask.config import GateConfig, read_config, read_signer, stor
 from voxgate.gate.flask.cors import Cors
 from voxgate.gate.flask.door import REQUEST_ID, VISIT, Door, Visit
 from voxgate.gate.flask.headers import problem_body, problem_headers, write_body
+from voxgate.gate.flask.https import PLAIN_PATHS, HttpsOnly
+from voxgate.gate.flask.proxies import Proxied, TrustedProxies
 from voxgate.gate.flask.refusals import BodyFilter
 from voxgate.gate.flask.routes import RouteTable, attach_rule
 from voxgate.gate.issuing import Issuer
@@ -27,6 +30,9 @@ from voxgate.gate.stores import open_store
 from voxgate.gate.stores.base import Directory, Store
 from voxgate.gate.tiers import BOTH, Rule
 from voxgate.gate.tokens import Signer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -106,7 +112,7 @@ class Gate:
             cors=Cors(config.cors_origins) if config.cors_origins else None,
             body_filter=parts.body_filter,
         )
-        app.wsgi_app = door  # type: ignore[method-assign]
+        app.wsgi_app = _edge_of(door, config, parts.body_filter)  # type: ignore[assignment, method-assign]
         issuer = Issuer(
             admission.store,
             admission.signer,
@@ -190,8 +196,13 @@ class Gate:
 
     @property
     def address(self) -> str:
-        """The client's address, as limits by address count it."""
+        """The client's address; behind trusted proxies the one that they tell."""
         return str(request.environ.get("REMOTE_ADDR", ""))
+
+    @property
+    def address_partition(self) -> str:
+        """The partition that the client's address is limited by, such as ``ip:192.0.2.7``; IPv6 counts by /64."""
+        return partition_of(self.address)
 
     @property
     def request_id(self) -> str:
@@ -231,6 +242,16 @@ class Gate:
             StoreUnavailableError: The store does not answer.
         """
         return self.admission.usage(charges)
+
+
+def _edge_of(door: Door, config: GateConfig, body_filter: BodyFilter | None) -> "WSGIApplication":
+    """Return what stands before the door; nothing where neither https nor proxies are spoken of."""
+    outer: WSGIApplication = door
+    if config.https_only:
+        outer = HttpsOnly(outer, plain_paths=PLAIN_PATHS, body_filter=body_filter)
+    if config.trusted_proxies:
+        outer = Proxied(outer, TrustedProxies(config.trusted_proxies, family=config.forwarded_header))
+    return outer
 
 
 def _guard(rule: Rule, view: View[P, R]) -> View[P, R]:
