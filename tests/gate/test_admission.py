@@ -35,8 +35,11 @@ def counted(admission, monkeypatch):
 def ask(admission):
     """Ask for a route under a rule."""
 
+    rules = {}
+
     def ask(text=None, kind=CredentialKind.ACCESS, **rule):
-        route = admission.prepare(Rule(**rule), name="route")
+        rule = rules.setdefault(str(rule), Rule(**rule))
+        route = admission.prepare(rule, name="route")
         credential = None if text is None else Credential(kind, text)
         query = admission.verifier.verify(route, credential) if route.rule.credentials else None
         return admission.decide(route, query, address=ADDRESS, endpoint="/x")
@@ -278,30 +281,43 @@ class TestEvents:
             "ip_address": ADDRESS,
             "code": "RATE_LIMITED",
             "limit": "standard",
+            "credential_id": ann.session_id,
         }
         assert told == [(events.RATE_LIMIT_EXCEEDED, expected)]
         clock.advance(60)
         for _ in range(5):
             ask(ann.access_token)
-        assert len(told) == 2
+        assert [fields.get("repeats") for _, fields in told] == [None, 16, None]
+        assert told[1] == (events.RATE_LIMIT_EXCEEDED, {**expected, "repeats": 16})
 
     def test_use_of_a_key_is_told(self, ask, ann, issuer, told):
         """Who and where, never the key."""
-        key = issuer.new_key("ann").text
-        ask(key, CredentialKind.API_KEY)
-        assert told == [(events.API_KEY_USAGE, {"user_id": "ann", "endpoint": "/x", "ip_address": ADDRESS})]
+        issued = issuer.new_key("ann")
+        ask(issued.text, CredentialKind.API_KEY)
+        expected = {"user_id": "ann", "endpoint": "/x", "ip_address": ADDRESS, "credential_id": issued.key_id}
+        assert told == [(events.API_KEY_USAGE, expected)]
 
     def test_denied_right_is_told(self, ask, ann, told):
         """A request beyond its rights is an event."""
         ask(ann.access_token, tier="premium")
         assert told[0][0] == events.AUTHZ_FAIL
 
-    def test_memory_of_told_events_is_bounded(self):
-        """A million subjects do not fill the memory."""
-        quiet = events.Quiet()
-        for number in range(25_000):
-            quiet.is_first(str(number), now_ms=0, for_ms=1000)
-        assert len(quiet._silent_until_ms) <= 10_000
+    @pytest.mark.parametrize(
+        ("text", "kind", "expected"),
+        [("garbage", CredentialKind.ACCESS, "INVALID_TOKEN"), ("sk-vg_x", CredentialKind.API_KEY, "API_KEY_INVALID")],
+    )
+    def test_a_forged_credential_is_told_once_and_never_shown(self, ask, told, text, kind, expected):
+        """From where it came and why it was refused."""
+        for _ in range(5):
+            ask(text, kind)
+        fields = {"user_id": None, "endpoint": "/x", "ip_address": ADDRESS, "code": expected, "limit": None}
+        assert told == [(events.AUTHN_CREDENTIAL_REFUSED, fields)]
+
+    def test_an_expired_token_is_everyday_life(self, ask, ann, told, clock):
+        """Every client meets it every few minutes."""
+        clock.advance(900)
+        assert code(ask(ann.access_token)) == "TOKEN_EXPIRED"
+        assert told == []
 
 
 def test_limits_can_be_spent_and_read_without_a_credential(admission):

@@ -14,6 +14,7 @@ from voxgate.gate.events import EventSink
 from voxgate.gate.fallback import Fallback
 from voxgate.gate.limits import LimitKind
 from voxgate.gate.principal import CredentialKind
+from voxgate.gate.reports import Reports
 from voxgate.gate.stores.base import Directory, Store
 from voxgate.gate.stores.watched import watch
 from voxgate.gate.tiers import Rule, Tiers
@@ -22,12 +23,6 @@ from voxgate.gate.verifying import GuardedRoute, Verifier
 
 BAD_CREDENTIALS = "bad-credentials"
 _GUESSES = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED"})
-_EVENTS = {
-    "RATE_LIMITED": events.RATE_LIMIT_EXCEEDED,
-    "ACCOUNT_DISABLED": events.AUTHZ_FAIL,
-    "INSUFFICIENT_SCOPE": events.AUTHZ_FAIL,
-    "PREMIUM_REQUIRED": events.AUTHZ_FAIL,
-}
 # Once, and again after a lost credential and a lost account were looked up.
 _MAX_ASKED = 3
 
@@ -62,7 +57,7 @@ class Admission:
         self._clock = clock
         self._directory = directory
         self._emit = emit
-        self._quiet = events.Quiet()
+        self.reports = Reports(emit, clock=clock)
         self._breaker = Breaker(clock)
         self._fallback = Fallback(clock=clock, processes=tiers.processes, has_ended=self.store.has_ended)
 
@@ -81,7 +76,14 @@ class Admission:
         )
 
     def decide(
-        self, route: GuardedRoute, query: Query | Refusal | None, *, address: str, endpoint: str, lease_id: str = ""
+        self,
+        route: GuardedRoute,
+        query: Query | Refusal | None,
+        *,
+        address: str,
+        endpoint: str,
+        request_id: str = "",
+        lease_id: str = "",
     ) -> Decision:
         """Decide one request; one store call, none when the credential was refused by its form or signature.
 
@@ -90,13 +92,16 @@ class Admission:
             query: What the verifier has made of the credential; None on a route that asks for none.
             address: The client's address.
             endpoint: What is asked for; told in events.
+            request_id: The id of the request; told in events.
             lease_id: Names what limits ``at once`` hold for this request, until ``release``.
 
         Returns:
             The decision; a store that does not answer is a refusal too.
         """
         if isinstance(query, Refusal):
-            return Decision(refusal=query)
+            decision = Decision(refusal=query)
+            self.reports.tell(decision, route.rule, address=address, endpoint=endpoint, request_id=request_id)
+            return decision
         if query is None:
             if route.rule.credentials:
                 return Decision(refusal=Refusal("TOKEN_MISSING"))
@@ -104,7 +109,7 @@ class Admission:
         decision = self._ask(replace(query, lease_id=lease_id) if lease_id else query, route.on_trouble)
         if decision.refusal is not None or query.kind is CredentialKind.API_KEY:
             decision = self._charge_guess(decision, address)
-            self._report(decision, address, endpoint)
+            self.reports.tell(decision, route.rule, address=address, endpoint=endpoint, request_id=request_id)
         return decision
 
     def release(self, route: GuardedRoute, decision: Decision, *, address: str, lease_id: str) -> None:
@@ -172,21 +177,6 @@ class Admission:
         if state is not None:
             self.store.put_state(state)
         return state is not None
-
-    def _report(self, decision: Decision, address: str, endpoint: str) -> None:
-        """Tell security events, each at most once per subject, endpoint and window."""
-        refusal, principal = decision.refusal, decision.principal
-        event = events.API_KEY_USAGE if refusal is None else _EVENTS.get(refusal.code)
-        subject = principal.subject if principal else ""
-        for_ms = 1000 * (refusal.retry_after_s or 60) if refusal else 60_000
-        if event is None or not self._quiet.is_first(
-            event, subject or address, endpoint, now_ms=self._clock.now_ms(), for_ms=for_ms
-        ):
-            return
-        fields: dict[str, object] = {"user_id": subject or None, "endpoint": endpoint, "ip_address": address}
-        if refusal is not None:
-            fields |= {"code": refusal.code, "limit": ", ".join(refusal.violated) or None}
-        self._emit(event, fields)
 
     def _charge_guess(self, decision: Decision, address: str) -> Decision:
         """Charge a key that does not exist to the address that has tried it."""

@@ -103,11 +103,14 @@ class Door:
                 shown = credentials.read(environ)
                 query = shown if isinstance(shown, Refusal) else verifier.verify(route, shown, key=key)
         address, endpoint = environ.get("REMOTE_ADDR", ""), environ.get("PATH_INFO", "")
+        request_id = environ.get(REQUEST_ID, "")
         if not route.holds:
-            return self._admission.decide(route, query, address=address, endpoint=endpoint)
+            return self._admission.decide(route, query, address=address, endpoint=endpoint, request_id=request_id)
         # Not the request's id, which the client may choose: two requests of one name would hold one lease.
         lease_id = environ[_LEASE] = secrets.token_hex(16)
-        return self._admission.decide(route, query, address=address, endpoint=endpoint, lease_id=lease_id)
+        return self._admission.decide(
+            route, query, address=address, endpoint=endpoint, request_id=request_id, lease_id=lease_id
+        )
 
     def refuse(
         self,
