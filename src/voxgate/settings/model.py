@@ -4,13 +4,14 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from voxgate.settings.credentials import CredentialSettings
+from voxgate.settings.edge import EdgeSettings
 from voxgate.settings.limits import LimitSettings
 from voxgate.settings.server import Profile, ServerSettings
 from voxgate.settings.setting import Setting
 from voxgate.settings.speech import SpeechSettings
 
 
-class Settings(LimitSettings, CredentialSettings, SpeechSettings, ServerSettings):
+class Settings(LimitSettings, CredentialSettings, SpeechSettings, EdgeSettings, ServerSettings):
     """Everything that can be set, read once; docs/reference/settings.md is made from this class."""
 
     @property
@@ -19,9 +20,29 @@ class Settings(LimitSettings, CredentialSettings, SpeechSettings, ServerSettings
         return self.profile is Profile.PRODUCTION
 
     @property
+    def is_https_only(self) -> bool:
+        """Whether requests over plain HTTP are refused."""
+        return self.is_production or self.is_tls
+
+    @property
+    def shows_docs(self) -> bool:
+        """Whether everybody may read the description of the interface."""
+        return not self.is_production if self.docs is None else self.docs
+
+    @property
+    def tls_folder(self) -> Path:
+        """Where the development authority keeps its certificates and keys."""
+        return self.data / "tls"
+
+    @property
     def secret_key_path(self) -> Path:
         """Where the generated signing key lies."""
         return self.data / "secret.key"
+
+    @property
+    def signing_keys_path(self) -> Path:
+        """Where the signing keys lie that came after the first."""
+        return self.data / "signing.json"
 
     @property
     def gate_database_path(self) -> Path:

@@ -4,28 +4,20 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
-from voxgate.gate.addresses import parse_address
+from voxgate.gate.addresses import FORWARDED, HEADER_FAMILIES, X_FORWARDED, parse_address, read_trusted
 from voxgate.gate.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
-SETTING = "VOXGATE_TRUSTED_PROXIES"
-X_FORWARDED, FORWARDED = "x-forwarded", "forwarded"
-HEADER_FAMILIES = (X_FORWARDED, FORWARDED)
-"""Which headers the proxies write. Only one family is read: proxies pass the other on as the client has sent it."""
-
-MAX_HOPS = 16
 _REMEMBERED = 4096
 _MAX_CHARACTERS = 1024  # of each header, from its end, where the nearest proxies write
-_HINT = "write the number of proxies, such as 1, or their networks, such as 127.0.0.1, 10.0.0.0/8"
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
 _PAIR = re.compile(r'\s*(for|proto|host)\s*=\s*("[^"\\]*"|[^\s"]*)\s*', re.IGNORECASE)
 
-Networks = tuple[IPv4Network | IPv6Network, ...]
 Told = tuple[str, str, str]
 """What the proxies say of the client's addresses, schemes and hosts: three lists, the nearest proxy's word last."""
 
@@ -126,26 +118,6 @@ class Proxied:
             if origin.host:
                 environ["HTTP_HOST"] = origin.host
         return self._inner(environ, start_response)
-
-
-def read_trusted(trusted: Sequence[str]) -> tuple[int, Networks]:
-    """Return the number of trusted proxies, or their networks; one of both is empty.
-
-    Raises:
-        ConfigurationError: The texts are neither a number nor networks.
-    """
-    if len(trusted) == 1 and trusted[0].isdecimal():
-        count = int(trusted[0])
-        if not 1 <= count <= MAX_HOPS:
-            raise ConfigurationError(SETTING, f"{count} is not 1 to {MAX_HOPS} proxies")
-        return count, ()
-    try:
-        networks = tuple(ip_network(text.strip()) for text in trusted)
-    except ValueError as error:
-        raise ConfigurationError(SETTING, f"{error}; {_HINT}") from None
-    if any(network.prefixlen == 0 for network in networks):
-        raise ConfigurationError(SETTING, f"a network of all addresses trusts everybody; {_HINT}")
-    return 0, networks
 
 
 def _word(words: Sequence[str], passed: int) -> str:
