@@ -534,7 +534,7 @@ class TestSettings:
         with pytest.raises(ConfigurationError, match=re.escape(match)):
             Gate(app)
 
-    @pytest.mark.parametrize("name", ["JWT_TOKEN_LOCATION", "RATELIMIT_HEADERS_ENABLED"])
+    @pytest.mark.parametrize("name", ["JWT_COOKIE_SECURE", "RATELIMIT_HEADERS_ENABLED"])
     def test_settings_of_other_extensions_are_warned_about(self, tmp_path, name):
         """They may be there for somebody else; they do nothing here."""
         app = Flask("x", instance_path=str(tmp_path))

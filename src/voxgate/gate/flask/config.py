@@ -12,6 +12,8 @@ from flask import Flask
 
 from voxgate.gate.decision import Trouble
 from voxgate.gate.errors import ConfigurationError
+from voxgate.gate.flask.cookies import Cookies
+from voxgate.gate.flask.cors import read_origins
 from voxgate.gate.flask.proxies import X_FORWARDED
 from voxgate.gate.limits import parse_limits
 from voxgate.gate.tiers import Tiers
@@ -35,6 +37,7 @@ _JWT = (
     "JWT_ENCODE_ISSUER",
     "JWT_ENCODE_AUDIENCE",
     "JWT_DECODE_LEEWAY",
+    *("JWT_TOKEN_LOCATION", "JWT_COOKIE_SAMESITE", "JWT_REFRESH_COOKIE_PATH"),
 )
 _TIERS = {"RATELIMIT_STANDARD": "standard", "RATELIMIT_PREMIUM": "premium"}
 _STORAGE = ("RATELIMIT_STORAGE_URI", "RATELIMIT_STORAGE_URL")
@@ -50,7 +53,8 @@ class GateConfig:
         policies: For each named policy its limit string.
         on_trouble: For each policy what it does while the store is out of reach: ``closed``, ``local`` or ``open``;
             ``default`` names the routes without a policy of their own.
-        cors_origins: Origins whose pages may read answers.
+        cors_origins: Origins whose pages may read answers, and act for their reader where cookies are taken.
+        cookies: Whether and how tokens stand in cookies.
         processes: Processes that share every limit; each keeps to its share while the store is out of reach.
         session_expires_s: Life of a session, and so of its refresh token, in seconds.
         trusted_proxies: How many proxies stand before the application, as one number, or the networks they are in;
@@ -64,6 +68,7 @@ class GateConfig:
     policies: Mapping[str, str] = field(default_factory=dict)
     on_trouble: Mapping[str, str] = field(default_factory=dict)
     cors_origins: frozenset[str] = frozenset()
+    cookies: Cookies = field(default_factory=Cookies)
     processes: int = 1
     session_expires_s: int = REFRESH_EXPIRES_S
     trusted_proxies: tuple[str, ...] = ()
@@ -104,7 +109,8 @@ def read_config(app: Flask) -> GateConfig:
         tiers={"standard": tiers["standard"] or default, "premium": tiers["premium"] or DEFAULT_PREMIUM},
         default=default,
         policies=_read_policies(settings),
-        cors_origins=frozenset(settings.get("VOXGATE_CORS_ORIGINS") or ()),
+        cors_origins=read_origins(settings.get("VOXGATE_CORS_ORIGINS") or (), name="VOXGATE_CORS_ORIGINS"),
+        cookies=_read_cookies(settings),
         on_trouble=dict(settings.get("VOXGATE_ON_TROUBLE") or {}),
         processes=int(settings.get("VOXGATE_PROCESSES") or 1),
         session_expires_s=_seconds(settings, "JWT_REFRESH_TOKEN_EXPIRES", REFRESH_EXPIRES_S),
@@ -140,6 +146,19 @@ def store_location(app: Flask) -> str:
         if app.config.get(name):
             return str(app.config[name])
     return str(Path(app.instance_path) / "gate.db")
+
+
+def _read_cookies(settings: Mapping[str, Any]) -> Cookies:
+    places = settings.get("JWT_TOKEN_LOCATION") or "headers"
+    found = {places} if isinstance(places, str) else set(places)
+    if not found <= {"headers", "cookies"}:
+        raise ConfigurationError("JWT_TOKEN_LOCATION", "tokens are read from headers and cookies, nowhere else")
+    return Cookies(
+        is_on="cookies" in found,
+        same_site=str(settings.get("JWT_COOKIE_SAMESITE") or "Strict"),
+        refresh_path=str(settings.get("JWT_REFRESH_COOKIE_PATH") or "/"),
+        session_expires_s=_seconds(settings, "JWT_REFRESH_TOKEN_EXPIRES", REFRESH_EXPIRES_S),
+    )
 
 
 def _read_proxies(value: object) -> tuple[str, ...]:

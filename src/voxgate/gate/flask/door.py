@@ -12,7 +12,8 @@ from voxgate.gate.admission import Admission
 from voxgate.gate.decision import Decision, Query
 from voxgate.gate.errors import Refusal
 from voxgate.gate.flask import credentials, headers
-from voxgate.gate.flask.cors import Cors
+from voxgate.gate.flask.browsers import Browsers
+from voxgate.gate.flask.cookies import SHOWN
 from voxgate.gate.flask.refusals import BodyFilter, Writer, WrittenRefusal
 from voxgate.gate.flask.routes import RouteTable
 from voxgate.gate.memo import Memo
@@ -43,7 +44,7 @@ class Door:
         admission: Decides.
         memo: Remembers refusals.
         table: Finds the rule of a request.
-        cors: Writes CORS headers; None where no page of another origin may read answers.
+        browsers: Reads cookies, and writes CORS headers.
         body_filter: Changes the body of the gate's refusals, for routes that promise a form of their own.
     """
 
@@ -54,14 +55,15 @@ class Door:
         admission: Admission,
         memo: Memo[WrittenRefusal],
         table: RouteTable,
-        cors: Cors | None = None,
+        browsers: Browsers,
         body_filter: BodyFilter | None = None,
     ) -> None:
         self._inner = inner
         self._admission = admission
         self._memo = memo
         self._table = table
-        self._cors = cors
+        self._browsers = browsers
+        self._cors = browsers.cors
         self._writer = Writer(body_filter)
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
@@ -73,10 +75,13 @@ class Door:
         route = self._table.rule_for(method, environ.get("PATH_INFO", ""))
         if route is None or route.rule.is_exempt:
             return self._inner(environ, self._completed(environ, start_response, None))
+        if "HTTP_COOKIE" in environ:
+            self._browsers.cookies.present(environ, route.rule)
         # A refusal is remembered for what was shown on this route, or for the address where nothing is asked for.
         # Python's keyed hash is enough of a name for what can only refuse; what can admit is named by SHA-256.
         if route.rule.credentials:
-            key = hash((id(route), environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY")))
+            shown = environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY"), environ.get(SHOWN)
+            key = hash((id(route), shown))
         else:
             key = hash((id(route), environ.get("REMOTE_ADDR")))
         known = self._memo.recall(key)
@@ -92,7 +97,9 @@ class Door:
     def decide(self, environ: dict[str, Any], route: GuardedRoute, *, remembers: bool = False) -> Decision:
         """Decide the request under a route's rule; what is proven of the route is remembered when it is to last."""
         query: Query | Refusal | None = None
-        if route.rule.credentials:
+        if SHOWN in environ:
+            query = self._browsers.read(environ, route, self._admission.verifier)
+        elif route.rule.credentials:
             verifier, key = self._admission.verifier, None
             if remembers:
                 # By digest: a dump of this memory is no list of credentials.
@@ -133,8 +140,8 @@ class Door:
         self, environ: dict[str, Any], start_response: "StartResponse", written: WrittenRefusal, *, age_ms: int = 0
     ) -> Iterable[bytes]:
         own, body = written.sent(environ[REQUEST_ID], age_ms=age_ms)
-        if self._cors:
-            own += self._cors.headers(environ)
+        if self._cors.origins or self._table.has_cors:
+            own += self._cors_headers(environ)
         if environ.get("wsgi.url_scheme") == "https":
             own.append(headers.HSTS)
         start_response(written.status, own)
@@ -152,11 +159,19 @@ class Door:
 
     def _answer_options(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a preflight; for other OPTIONS Flask names the methods, and a view of its own is decided inside."""
-        preflight = self._cors.preflight(environ) if self._cors else None
+        wanted, path = environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD"), environ.get("PATH_INFO", "")
+        preflight = None
+        if wanted is not None:
+            route, methods = self._table.rule_for(wanted, path), self._table.methods_for(wanted, path)
+            preflight = self._cors.preflight(environ, None if route is None else route.rule, methods)
         if preflight is None:
             return self._inner(environ, self._completed(environ, start_response, None))
         start_response("204 No Content", [*preflight, ("X-Request-ID", environ[REQUEST_ID])])
         return ()
+
+    def _cors_headers(self, environ: dict[str, Any]) -> list[headers.Header]:
+        route = self._table.rule_for(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
+        return self._cors.headers(environ, None if route is None else route.rule)
 
     def _completed(
         self, environ: dict[str, Any], start_response: "StartResponse", decision: Decision | None
@@ -167,8 +182,8 @@ class Door:
             status: str, own: list[headers.Header], exc_info: "OptExcInfo | None" = None
         ) -> Callable[[bytes], object]:
             added = [("X-Request-ID", environ[REQUEST_ID])]
-            if self._cors:
-                added += self._cors.headers(environ)
+            if self._cors.origins or self._table.has_cors:
+                added += self._cors_headers(environ)
             if decision is not None:
                 added += headers.limit_headers(decision.readings)
                 if decision.is_degraded:

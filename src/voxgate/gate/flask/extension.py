@@ -4,28 +4,31 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, ParamSpec, TypedDict, TypeVar, Unpack, cast
 
-from flask import Flask, Response, abort, current_app, request
+from flask import Flask, abort, current_app, request
 
 from voxgate.gate import events
 from voxgate.gate.addresses import partition_of
 from voxgate.gate.admission import Admission
 from voxgate.gate.clock import Clock, SystemClock
 from voxgate.gate.decision import Charge, Decision, Reading
-from voxgate.gate.errors import PROBLEMS, ConfigurationError, Refusal
+from voxgate.gate.errors import ConfigurationError, Refusal
 from voxgate.gate.events import EventSink
+from voxgate.gate.flask.browsers import Browsers
 from voxgate.gate.flask.config import GateConfig, read_config, read_signer, store_location
-from voxgate.gate.flask.cors import Cors
-from voxgate.gate.flask.door import REQUEST_ID, VISIT, Door, Visit
-from voxgate.gate.flask.headers import problem_body, problem_headers, write_body
+from voxgate.gate.flask.cors import Cors, read_origins
+from voxgate.gate.flask.csrf import Csrf
+from voxgate.gate.flask.door import VISIT, Door, Visit
 from voxgate.gate.flask.https import PLAIN_PATHS, HttpsOnly
 from voxgate.gate.flask.proxies import Proxied, TrustedProxies
 from voxgate.gate.flask.refusals import BodyFilter
 from voxgate.gate.flask.routes import RouteTable, attach_rule
+from voxgate.gate.flask.sessions import BrowserSessions
+from voxgate.gate.flask.state import EXTENSION, State, state_of
 from voxgate.gate.issuing import Issuer
 from voxgate.gate.memo import Memo
-from voxgate.gate.principal import CredentialKind, Principal
+from voxgate.gate.principal import CredentialKind
 from voxgate.gate.stores import open_store
 from voxgate.gate.stores.base import Directory, Store
 from voxgate.gate.tiers import BOTH, Rule
@@ -37,8 +40,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 View = Callable[P, R]
-
-_EXTENSION = "voxgate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +65,24 @@ class Parts:
     body_filter: BodyFilter | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    admission: Admission
-    table: RouteTable
-    door: Door
-    issuer: Issuer
+class _Terms(TypedDict):
+    cookies: bool | None
+    cors: frozenset[str] | None
 
 
-class Gate:
+class ForBrowsers(TypedDict, total=False):
+    """What a route says of browsers; without, the settings hold.
+
+    Attributes:
+        cookies: Whether the credential may be shown in a cookie; on an open route, whether it may set one.
+        cors: Origins whose pages may read the answers, and may act for their reader where cookies are taken.
+    """
+
+    cookies: bool
+    cors: Iterable[str]
+
+
+class Gate(BrowserSessions):
     """A guard for a Flask application; one object may serve several applications.
 
     Args:
@@ -90,7 +100,7 @@ class Gate:
         Raises:
             ConfigurationError: A setting is unknown or cannot be used.
         """
-        if _EXTENSION in app.extensions:
+        if EXTENSION in app.extensions:
             raise ConfigurationError("Gate", "a gate stands around this application already; one is enough")
         parts = parts or Parts()
         config = parts.config or read_config(app)
@@ -104,12 +114,13 @@ class Gate:
             emit=parts.emit,
         )
         table = RouteTable(app, admission)
+        browsers = _browsers_of(config, admission.signer)
         door = Door(
             app.wsgi_app,
             admission=admission,
             memo=Memo(clock=clock, version=admission.store.version),
             table=table,
-            cors=Cors(config.cors_origins) if config.cors_origins else None,
+            browsers=browsers,
             body_filter=parts.body_filter,
         )
         app.wsgi_app = _edge_of(door, config, parts.body_filter)  # type: ignore[assignment, method-assign]
@@ -120,7 +131,7 @@ class Gate:
             session_expires_s=config.session_expires_s,
             makes_accounts=parts.directory is None,
         )
-        app.extensions[_EXTENSION] = _State(admission=admission, table=table, door=door, issuer=issuer)
+        app.extensions[EXTENSION] = State(admission, table, door, issuer, browsers)
 
     def check_rules(self, app: Flask) -> None:
         """Resolve the rule of every route now, so that a missing policy stops the start and not a request.
@@ -128,7 +139,7 @@ class Gate:
         Raises:
             ConfigurationError: A route names a policy that is not set.
         """
-        _state_of(app).table.prepare_all()
+        state_of(app).table.prepare_all()
 
     @staticmethod
     def protect(
@@ -139,6 +150,7 @@ class Gate:
         limits: str | None = None,
         policy: str | None = None,
         cost: int = 1,
+        **browsers: Unpack[ForBrowsers],
     ) -> Callable[[View[P, R]], View[P, R]]:
         """Guard a view: a live credential of an active account, within its limits.
 
@@ -149,6 +161,7 @@ class Gate:
             limits: Limit string that binds this route instead of the tier's limits.
             policy: Name of the limits; without ``limits`` they are read from ``RATELIMIT_<POLICY>``.
             cost: Units that a request weighs.
+            browsers: ``cookies`` and ``cors``, see ``ForBrowsers``.
         """
         rule = Rule(
             credentials=frozenset(CredentialKind(kind) for kind in credentials),
@@ -157,13 +170,17 @@ class Gate:
             policy=policy,
             limits=limits,
             cost=cost,
+            **_terms_of(browsers),
         )
         return functools.partial(_guard, rule)
 
     @staticmethod
-    def open(*, limits: str | None = None, policy: str | None = None) -> Callable[[View[P, R]], View[P, R]]:
+    def open(
+        *, limits: str | None = None, policy: str | None = None, **browsers: Unpack[ForBrowsers]
+    ) -> Callable[[View[P, R]], View[P, R]]:
         """Open a view to everybody, limited by address; the arguments are those of ``protect``."""
-        return functools.partial(_guard, Rule(credentials=frozenset(), policy=policy, limits=limits))
+        rule = Rule(credentials=frozenset(), policy=policy, limits=limits, **_terms_of(browsers))
+        return functools.partial(_guard, rule)
 
     @staticmethod
     def exempt(view: View[P, R]) -> View[P, R]:
@@ -183,18 +200,6 @@ class Gate:
         return visit.decision
 
     @property
-    def principal(self) -> Principal:
-        """Who asks.
-
-        Raises:
-            LookupError: The route asks for no credential.
-        """
-        visit: Visit | None = request.environ.get(VISIT)
-        if visit is None or visit.decision.principal is None:
-            raise LookupError("this route asks for no credential")
-        return visit.decision.principal
-
-    @property
     def address(self) -> str:
         """The client's address; behind trusted proxies the one that they tell."""
         return str(request.environ.get("REMOTE_ADDR", ""))
@@ -205,19 +210,14 @@ class Gate:
         return partition_of(self.address)
 
     @property
-    def request_id(self) -> str:
-        """The id of this request, as the answer carries it."""
-        return str(request.environ.get(REQUEST_ID, ""))
-
-    @property
     def issuer(self) -> Issuer:
         """Opens and ends sessions and keys, for an application that keeps no accounts of its own."""
-        return _state_of(current_app).issuer
+        return state_of(current_app).issuer
 
     @property
     def admission(self) -> Admission:
         """The framework-free core of the current application's gate."""
-        return _state_of(current_app).admission
+        return state_of(current_app).admission
 
     def spend(self, partitions: Mapping[str, str]) -> Refusal | None:
         """Spend named policies from within a view, all or nothing; one store call.
@@ -229,12 +229,6 @@ class Gate:
         charges = [Charge(limit, partition) for name, partition in partitions.items() for limit in policy(name)]
         return self.admission.spend(charges).refusal
 
-    def refuse(self, refusal: Refusal) -> Response:
-        """Return the answer to a refusal that a view has got, as the door would give it."""
-        body = problem_body(refusal, request_id=self.request_id)
-        row = PROBLEMS[refusal.code]
-        return Response(write_body(body), row.status, problem_headers(refusal))
-
     def usage(self, charges: Sequence[Charge]) -> tuple[Reading, ...]:
         """Read limits without spending; one store call.
 
@@ -242,6 +236,17 @@ class Gate:
             StoreUnavailableError: The store does not answer.
         """
         return self.admission.usage(charges)
+
+
+def _browsers_of(config: GateConfig, signer: Signer) -> Browsers:
+    cookies = config.cookies
+    cors = Cors(config.cors_origins, takes_cookies=cookies.are_taken)
+    return Browsers(cors=cors, cookies=cookies, csrf=Csrf(signer.derive_key("csrf")))
+
+
+def _terms_of(browsers: ForBrowsers) -> _Terms:
+    cors = browsers.get("cors")
+    return {"cookies": browsers.get("cookies"), "cors": None if cors is None else read_origins(cors, name="cors")}
 
 
 def _edge_of(door: Door, config: GateConfig, body_filter: BodyFilter | None) -> "WSGIApplication":
@@ -272,17 +277,12 @@ def _guard(rule: Rule, view: View[P, R]) -> View[P, R]:
 
 def _decide_inside(rule: Rule) -> None:
     """Decide a request that the door could not map to this rule: another host, or a decorator that hid the rule."""
-    state = _state_of(current_app)
+    state = state_of(current_app)
     route = state.admission.prepare(rule, name=request.endpoint or "")
+    if "HTTP_COOKIE" in request.environ:
+        state.browsers.cookies.present(request.environ, rule)
     decision = state.door.decide(request.environ, route)
     if decision.refusal is not None:
         refuse = functools.partial(state.door.refuse, decision=decision)
         abort(current_app.response_class.from_app(refuse, request.environ))
     request.environ[VISIT] = Visit(route, decision)
-
-
-def _state_of(app: Flask) -> _State:
-    state: _State | None = app.extensions.get(_EXTENSION)
-    if state is None:
-        raise LookupError("no Gate stands around this application; call Gate(app) or gate.init_app(app)")
-    return state

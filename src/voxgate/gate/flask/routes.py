@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar, cast
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
+from werkzeug.routing import Rule as UrlRule
 
 from voxgate.gate.admission import Admission
 from voxgate.gate.tiers import Rule
@@ -46,6 +47,11 @@ class RouteTable:
         self.rule_for = functools.lru_cache(_REMEMBERED_PATHS)(self._find)
         """Returns the guarded route of a method and a path as WSGI gives it, or None where no rule stands."""
 
+        self.methods_for = functools.lru_cache(_REMEMBERED_PATHS)(self._find_methods)
+        """Returns every method of the route that a method and a path lead to; none where nothing is found."""
+        self.has_cors = False
+        """Whether a rule that was looked up has origins of its own."""
+
     def prepare_all(self) -> None:
         """Resolve every rule now, so that a policy that is not set stops the start instead of a request.
 
@@ -60,14 +66,22 @@ class RouteTable:
         if endpoint not in self._prepared:
             rule = rule_of(self._app.view_functions.get(endpoint))
             self._prepared[endpoint] = self._admission.prepare(rule, name=endpoint) if rule else None
+            self.has_cors = self.has_cors or (rule is not None and bool(rule.cors))
         return self._prepared[endpoint]
 
     def _find(self, method: str, path_info: str) -> GuardedRoute | None:
+        rule = self._match(method, path_info)
+        return None if rule is None else self.route_of(str(rule.endpoint))
+
+    def _find_methods(self, method: str, path_info: str) -> tuple[str, ...]:
+        rule = self._match(method, path_info)
+        return () if rule is None else tuple(sorted((rule.methods or set()) - {"OPTIONS"}))
+
+    def _match(self, method: str, path_info: str) -> UrlRule | None:
         adapter = self._app.url_map.bind("localhost")
         # WSGI's texts are bytes that were read as Latin-1 (PEP 3333); a path is UTF-8.
         path = path_info.encode("latin-1").decode(errors="replace")
         try:
-            endpoint, _ = adapter.match(path, method=method)
+            return adapter.match(path, method=method, return_rule=True)[0]
         except (HTTPException, RequestRedirect):
             return None  # Flask answers: not found, wrong method, or a redirect to the right spelling.
-        return self.route_of(str(endpoint))
