@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from voxgate.gate import base62
 from voxgate.gate.errors import ConfigurationError, Refusal
-from voxgate.gate.tokens import Signer, load_or_create_key
+from voxgate.gate.signing import load_or_create_key
+from voxgate.gate.tokens import Signer
 
 KEY = bytes(range(32))
 NOW_MS = 1_800_000_000_000

@@ -22,7 +22,7 @@ ROOMS_OF = {
     "espeakng_loader": ("speech/engines/",),
     "flask": ("gate/flask/", "web/", "testing/"),
     "granian": ("cli/",),
-    "joserfc": ("gate/tokens.py",),
+    "joserfc": ("gate/signing/",),
     "lameenc": ("speech/engines/espeak_worker.py", "speech/audio.py"),
     "openapi_pydantic": ("web/",),
     "pydantic": ("settings/", "web/"),

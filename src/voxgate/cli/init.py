@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from voxgate.cli.frame import data_option, opened, read_settings
-from voxgate.gate.tokens import load_or_create_key
+from voxgate.gate.signing import load_or_create_key
 from voxgate.settings.reading import CONFIG_FILE
 from voxgate.settings.reference import commented_file
 

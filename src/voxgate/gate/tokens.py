@@ -1,44 +1,29 @@
 """Tokens: access tokens are JWTs of type ``at+jwt``, refresh tokens are opaque and derived; both verify without I/O."""
 
-import base64
 import hashlib
 import hmac
-import json
-import os
 import re
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
-
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 
 from voxgate.gate import base62
 from voxgate.gate.errors import ConfigurationError, Refusal
+from voxgate.gate.signing import KeyRing, ring_of_secret
+from voxgate.gate.signing.text import decode, read_object, write_object
 
-ALGORITHM = "HS256"
-MIN_KEY_BYTES = 32
 MAX_LEEWAY_S = 10
 MAX_TOKEN_CHARACTERS = 4096
 REFRESH_PREFIX = "vgr_"
 CLIENT_ID = "voxgate"
 MAX_GENERATION = 10**9  # nine digits, in both tokens of a session
 
-# 32 bytes of signature are 43 characters; the last one carries four bits, so only these sixteen are canonical.
-# Any other spelling of the same bytes is refused: one token, one text.
-_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
+# What is not spelled like a token costs nothing more. The spare bits of a signature count too: one token, one text.
+_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43,700})")
 _REFRESH = re.compile(r"vgr_([0-9A-Za-z]{1,64})_([0-9]{1,9})_([0-9A-Za-z]{1,700})_([0-9A-Za-z]{22})[0-9A-Za-z]{6}")
 _INVALID = Refusal("INVALID_TOKEN")
-_HEADER = MappingProxyType({"alg": ALGORITHM, "typ": "at+jwt"})
-# Nearly every token that comes is one of ours, and its header is this text.
-_HEADER_TEXT = json.dumps(dict(_HEADER), separators=(",", ":"))
-_HEADER_SEGMENT = base64.urlsafe_b64encode(_HEADER_TEXT.encode()).decode().rstrip("=")
-# Keys that are printed in documentation, and keys that were typed instead of made.
-_KNOWN_KEYS = frozenset({b"dev-secret-key-change-in-production", b"super-secret-key"})
-_MIN_DISTINCT_BYTES = 10
+# The last second of the year 9999: what lies behind it is no time (RFC 7519, section 2).
+_MAX_TIME_S = 253_402_300_799
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,41 +63,35 @@ class RefreshClaims:
 
 
 class Signer:
-    """Issues and verifies the tokens of one service with one key and one algorithm (RFC 8725, section 3.1).
+    """Issues and verifies the tokens of one service; each of its keys has one algorithm (RFC 8725, section 3.1).
 
     Args:
-        key: The HS256 key, at least 32 bytes.
+        key: An HS256 secret of at least 32 bytes, or a ring of keys.
         issuer: ``iss`` of every token.
         audience: ``aud`` of every token.
         access_expires_s: Life of an access token in seconds.
         leeway_s: Clock difference that ``exp`` and ``nbf`` forgive, 0 to 10 seconds.
 
     Raises:
-        ConfigurationError: The key is shorter than 256 bits or known, or the leeway is out of bounds.
+        ConfigurationError: The secret is shorter than 256 bits or known, or the leeway is out of bounds.
     """
 
     def __init__(
         self,
-        key: bytes,
+        key: bytes | KeyRing,
         *,
         issuer: str = "voxgate",
         audience: str = "voxgate",
         access_expires_s: int = 900,
         leeway_s: int = 0,
     ) -> None:
-        if len(key) < MIN_KEY_BYTES:
-            raise ConfigurationError("JWT_SECRET_KEY", f"HS256 needs at least {MIN_KEY_BYTES} random bytes (RFC 7518)")
-        if key in _KNOWN_KEYS or len(set(key)) < _MIN_DISTINCT_BYTES:
-            raise ConfigurationError("JWT_SECRET_KEY", "is publicly known or was not made at random; make a new one")
         if not 0 <= leeway_s <= MAX_LEEWAY_S:
             raise ConfigurationError("JWT_DECODE_LEEWAY", f"must be 0 to {MAX_LEEWAY_S} seconds")
         self.issuer = issuer
         self.audience = audience
         self.access_expires_s = access_expires_s
         self._leeway_s = leeway_s
-        self._key = OctKey.import_key(key)
-        # A key of its own for each purpose: a refresh token's MAC can never be a JWT's signature.
-        self._refresh_key = hmac.digest(key, b"voxgate refresh token 1", "sha256")
+        self.keys = key if isinstance(key, KeyRing) else ring_of_secret(key)
 
     def __repr__(self) -> str:
         """Name the issuer, never the key."""
@@ -120,7 +99,7 @@ class Signer:
 
     def derive_key(self, purpose: str) -> bytes:
         """Return a key of 256 bits for another purpose; it opens nothing else, and leads back to no signing key."""
-        return hmac.digest(self._refresh_key, b"voxgate purpose " + purpose.encode(), "sha256")
+        return hmac.digest(self.keys.refresh_key, b"voxgate purpose " + purpose.encode(), "sha256")
 
     def issue_access(
         self,
@@ -141,25 +120,27 @@ class Signer:
             "client_id": CLIENT_ID,
             "iat": now_s,
             "exp": now_s + self.access_expires_s,
-            "jti": secrets.token_hex(16),
+            # Whoever is given the id of a token knows the session that it belongs to.
+            "jti": f"{session_id}.{secrets.token_hex(8)}",
         }
         if scopes:
             claims["scope"] = " ".join(sorted(scopes))
         if generation:
             claims["gen"] = generation
-        payload = json.dumps(claims, separators=(",", ":")).encode()
-        return jws.serialize_compact(dict(_HEADER), payload, self._key, algorithms=[ALGORITHM])
+        key = self.keys.signing_key(now_ms)
+        signing_input = f"{key.header}.{write_object(claims)}"
+        return f"{signing_input}.{key.sign(signing_input)}"
 
     def verify_access(self, token: str, *, now_ms: int) -> AccessClaims | Refusal:
         """Return what the token says, or why it is refused; no claim is read before the signature holds."""
         match = _COMPACT.fullmatch(token) if len(token) <= MAX_TOKEN_CHARACTERS else None
-        if match is None or (match[1] != _HEADER_SEGMENT and not _is_our_header(match[1])):
+        if match is None:
             return _INVALID
-        try:
-            payload = jws.deserialize_compact(token, self._key, algorithms=[ALGORITHM]).payload
-        except (JoseError, ValueError):
+        header, payload, signature = match.groups()
+        key = self.keys.find(header, now_ms=now_ms)
+        if key is None or not key.is_signature(token[: match.end(2)], signature):
             return _INVALID
-        claims = _read_object(payload)
+        claims = read_object(decode(payload))
         if claims is None or not self._are_ours(claims):
             return _INVALID
         return self._check_time(claims, now_s=now_ms / 1000)
@@ -186,16 +167,25 @@ class Signer:
         return RefreshClaims(session_id=session_id, counter=int(counter), scopes=frozenset(text.split()))
 
     def _mac(self, claims: str) -> str:
-        mac = hmac.digest(self._refresh_key, claims.encode(), hashlib.sha256)
+        mac = hmac.digest(self.keys.refresh_key, claims.encode(), hashlib.sha256)
         return base62.encode(int.from_bytes(mac[:16], "big"), length=22)
 
     def _are_ours(self, claims: dict[str, Any]) -> bool:
-        texts = all(isinstance(claims.get(name), str) and claims[name] for name in ("sub", "sid", "jti"))
-        times = all(type(claims.get(name)) is int for name in ("iat", "exp"))
-        optional = type(claims.get("nbf", 0)) is int and isinstance(claims.get("scope", ""), str)
-        generation = claims.get("gen", 0)
-        optional = optional and type(generation) is int and 0 <= generation < MAX_GENERATION
-        return texts and times and optional and claims.get("iss") == self.issuer and claims.get("aud") == self.audience
+        find = claims.get
+        generation = find("gen", 0)
+        return (
+            find("iss") == self.issuer
+            and find("aud") == self.audience  # one audience, as text: a token for several services is not ours
+            and _is_text(find("sub"))
+            and _is_text(find("sid"))
+            and _is_text(find("jti"))
+            and _is_time(find("iat"))
+            and _is_time(find("exp"))
+            and _is_time(find("nbf", 0))
+            and isinstance(find("scope", ""), str)
+            and type(generation) is int
+            and 0 <= generation < MAX_GENERATION
+        )
 
     def _check_time(self, claims: dict[str, Any], *, now_s: float) -> AccessClaims | Refusal:
         if now_s >= claims["exp"] + self._leeway_s:
@@ -212,74 +202,10 @@ class Signer:
         )
 
 
-def load_or_create_key(path: Path) -> bytes:
-    """Return the key in a file, made with 256 random bits and mode 0600 when there is none.
-
-    Several processes may start at once: exactly one makes the file, all read the same key.
-
-    Raises:
-        ConfigurationError: The file holds less than 256 bits.
-        OSError: The file can be neither read nor made.
-    """
-    if not path.exists():
-        _create_key(path)
-    text = path.read_text(encoding="ascii", errors="replace").strip()
-    key = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)) if re.fullmatch(r"[A-Za-z0-9_-]{43,}", text) else b""
-    if len(key) < MIN_KEY_BYTES:
-        raise ConfigurationError(str(path), "holds no key of 256 bits; remove the file to have a new one made")
-    return key
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != "" and value.isprintable()
 
 
-def _create_key(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(MIN_KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        # A link fails when another process was first, and never shows a half-written key.
-        os.link(temporary, path)
-    except FileExistsError:
-        return
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _is_our_header(segment: str) -> bool:
-    header = _read_object(_decode(segment))
-    if header is None or header.keys() - {"alg", "typ"}:
-        # Nothing in a header may choose a key or change the reading: no kid, jwk, jku, x5u, crit, b64, zip.
-        return False
-    typ = header.get("typ")
-    return (
-        header.get("alg") == ALGORITHM and isinstance(typ, str) and typ.lower().removeprefix("application/") == "at+jwt"
-    )
-
-
-def _decode(segment: str) -> bytes:
-    try:
-        return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-    except ValueError:
-        return b""
-
-
-def _read_object(text: bytes) -> dict[str, Any] | None:
-    """Return a JSON object without duplicate names, or None."""
-    try:
-        value = json.loads(text.decode("utf-8"), object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("duplicate name")
-    return found
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
+def _is_time(value: object) -> bool:
+    """Tell whether a value is a whole number of seconds; a bool or a float is none, though Python counts them so."""
+    return type(value) is int and 0 <= value <= _MAX_TIME_S

@@ -9,6 +9,7 @@ from voxgate.gate.clock import Clock
 from voxgate.gate.decision import Charge, Query, Trouble
 from voxgate.gate.errors import Refusal
 from voxgate.gate.principal import CredentialKind
+from voxgate.gate.signing import LOOK_MS
 from voxgate.gate.tiers import Rule
 from voxgate.gate.tokens import Signer
 
@@ -45,7 +46,8 @@ class GuardedRoute:
 class Verifier:
     """Verifies credentials, each once: what a signature has proven is remembered until the token expires.
 
-    What a token says stays for the store to decide; only the proof is remembered.
+    What a token says stays for the store to decide; only the proof is remembered, and no longer than its key: once a
+    second the key file's date is looked at, and when a key has come or gone every proof is made again.
 
     Args:
         signer: Verifies tokens.
@@ -56,6 +58,8 @@ class Verifier:
         self._signer = signer
         self._clock = clock
         self._verified: dict[Hashable, tuple[int, Query]] = {}
+        self._keys_version = signer.keys.version
+        self._looked_ms = self._look_again_ms = 0
         self._lock = threading.Lock()
         self._readers = {
             CredentialKind.ACCESS: self._read_access,
@@ -65,8 +69,11 @@ class Verifier:
 
     def recall(self, key: Hashable) -> Query | None:
         """Return the question of what was verified under a key, while it has not expired."""
+        now_ms = self._clock.now_ms()
+        if not self._looked_ms <= now_ms < self._look_again_ms:
+            self._look(now_ms)
         known = self._verified.get(key)
-        return known[1] if known is not None and self._clock.now_ms() < known[0] else None
+        return known[1] if known is not None and now_ms < known[0] else None
 
     def verify(
         self, route: GuardedRoute, credential: Credential | None, *, key: Hashable | None = None
@@ -82,13 +89,25 @@ class Verifier:
             return Refusal("API_KEY_MISSING" if route.rule.credentials == _KEYS_ALONE else "TOKEN_MISSING")
         if credential.kind not in route.rule.credentials:
             return _refuse_kind(credential.kind)
+        version = self._signer.keys.version
         until_ms, query = self._readers[credential.kind](route, credential.text)
         if key is not None and isinstance(query, Query):
             with self._lock:
+                if version != self._keys_version:
+                    return query  # proven by keys that are not those of what is remembered
                 if len(self._verified) >= CAPACITY:
                     del self._verified[next(iter(self._verified))]
                 self._verified[key] = (until_ms, query)
         return query
+
+    def _look(self, now_ms: int) -> None:
+        self._looked_ms, self._look_again_ms = now_ms, now_ms + LOOK_MS
+        keys = self._signer.keys
+        keys.look(now_ms)
+        if keys.version != self._keys_version:
+            with self._lock:
+                self._verified.clear()
+                self._keys_version = keys.version
 
     def _read_access(self, route: GuardedRoute, text: str) -> tuple[int, Query | Refusal]:
         claims = self._signer.verify_access(text, now_ms=self._clock.now_ms())

@@ -26,7 +26,14 @@ class CredentialSettings(Group):
             is_secret=True,
         ),
     ] = None
-    jwt_algorithm: Annotated[Literal["HS256"], Setting("JWT_ALGORITHM", "Signature algorithm of tokens.")] = "HS256"
+    jwt_algorithm: Annotated[
+        Literal["HS256", "EdDSA", "ES256", "RS256"] | None,
+        Setting(
+            "JWT_ALGORITHM",
+            "Signature algorithm of tokens; a key is made when the one that signs has another, which goes on verifying.",
+            default_doc="that of the key that signs, HS256 for the first",
+        ),
+    ] = None
     jwt_access_token_expires_s: Annotated[
         Seconds, Setting("JWT_ACCESS_TOKEN_EXPIRES", "Life of an access token.", "seconds")
     ] = Field(default=900, ge=1, le=86_400)

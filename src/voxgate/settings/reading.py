@@ -134,7 +134,8 @@ def _validate(values: dict[str, Any]) -> Settings:
 def _check_key(settings: Settings, *, warn: Warn) -> None:
     make = f"make one with: {MAKE_KEY_COMMAND}"
     if settings.jwt_secret_key is None:
-        if settings.is_production and not settings.secret_key_path.is_file():
+        has_keys = settings.secret_key_path.is_file() or settings.signing_keys_path.is_file()
+        if settings.is_production and not has_keys:
             missing = f"the production profile needs a signing key; {make} (or 'voxgate init' keeps one in a file)"
             raise ConfigurationError(_KEY, missing)
         return

@@ -18,9 +18,10 @@ from voxgate.accounts.passwords import Hasher
 from voxgate.accounts.sessions import Sessions
 from voxgate.gate.clock import Clock, SystemClock
 from voxgate.gate.events import EventSink, log_event
+from voxgate.gate.signing import KeyFolder
 from voxgate.gate.stores import Store, open_store
 from voxgate.gate.stores.watched import watch
-from voxgate.gate.tokens import Signer, load_or_create_key
+from voxgate.gate.tokens import Signer
 from voxgate.settings import Settings
 from voxgate.speech.artifacts import Artifacts, ArtifactStorageError
 from voxgate.speech.engines.registry import open_engines
@@ -127,7 +128,7 @@ def open_services(
     database.migrate()
     # Watched, so that the gate learns at once what accounts end and change in this process.
     store = watch(open_store(settings.redis_url or settings.gate_database_path, clock=clock))
-    signer = _open_signer(settings)
+    signer = _open_signer(settings, clock)
     synthesizer = _open_synthesizer(settings)
     artifacts = _open_artifacts(settings, clock)
     threads = settings.engine_workers
@@ -175,11 +176,15 @@ def _open_artifacts(settings: Settings, clock: Clock) -> Artifacts:
     )
 
 
-def _open_signer(settings: Settings) -> Signer:
+def key_folder(settings: Settings, clock: Clock) -> KeyFolder:
+    """Return where the signing keys of a service are, by its settings."""
     secret = settings.jwt_secret_key
-    key = load_or_create_key(settings.secret_key_path) if secret is None else secret.get_secret_value().encode()
+    return KeyFolder(settings.data, clock=clock, secret=None if secret is None else secret.get_secret_value().encode())
+
+
+def _open_signer(settings: Settings, clock: Clock) -> Signer:
     return Signer(
-        key,
+        key_folder(settings, clock).open(settings.jwt_algorithm),
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
         access_expires_s=settings.jwt_access_token_expires_s,

@@ -10,14 +10,16 @@ from typing import Any
 
 from flask import Flask
 
+from voxgate.gate.clock import Clock, SystemClock
 from voxgate.gate.decision import Trouble
 from voxgate.gate.errors import ConfigurationError
 from voxgate.gate.flask.cookies import Cookies
 from voxgate.gate.flask.cors import read_origins
 from voxgate.gate.flask.proxies import X_FORWARDED
 from voxgate.gate.limits import parse_limits
+from voxgate.gate.signing import KeyFolder
 from voxgate.gate.tiers import Tiers
-from voxgate.gate.tokens import ALGORITHM, Signer, load_or_create_key
+from voxgate.gate.tokens import Signer
 
 DEFAULT_LIMITS = "100 per minute"
 DEFAULT_PREMIUM = "1000 per minute"
@@ -120,19 +122,19 @@ def read_config(app: Flask) -> GateConfig:
     )
 
 
-def read_signer(app: Flask) -> Signer:
-    """Make the signer that the settings describe; without ``JWT_SECRET_KEY`` a key is kept in the instance folder.
+def read_signer(app: Flask, clock: Clock | None = None) -> Signer:
+    """Make the signer that the settings describe; without ``JWT_SECRET_KEY`` keys are kept in the instance folder.
 
     Raises:
         ConfigurationError: A value cannot be used.
     """
     settings = app.config
-    if settings.get("JWT_ALGORITHM", ALGORITHM) != ALGORITHM:
-        raise ConfigurationError("JWT_ALGORITHM", f"this version signs with {ALGORITHM}")
     secret = settings.get("JWT_SECRET_KEY")
-    key = str(secret).encode() if secret else load_or_create_key(Path(app.instance_path) / "secret.key")
+    folder = KeyFolder(
+        Path(app.instance_path), clock=clock or SystemClock(), secret=str(secret).encode() if secret else None
+    )
     return Signer(
-        key,
+        folder.open(settings.get("JWT_ALGORITHM")),
         issuer=settings.get("JWT_ENCODE_ISSUER") or "voxgate",
         audience=settings.get("JWT_ENCODE_AUDIENCE") or "voxgate",
         access_expires_s=_seconds(settings, "JWT_ACCESS_TOKEN_EXPIRES", ACCESS_EXPIRES_S),

@@ -107,7 +107,7 @@ class Gate(BrowserSessions):
         clock = parts.clock or SystemClock()
         admission = Admission(
             store=parts.store or open_store(store_location(app), clock=clock),
-            signer=parts.signer or read_signer(app),
+            signer=parts.signer or read_signer(app, clock),
             tiers=config.open_tiers(),
             clock=clock,
             directory=parts.directory,
