@@ -18,6 +18,7 @@ RSA_BITS = 3072
 MIN_RSA_BITS = 2048
 TOKEN_TYPE = "at+jwt"  # noqa: S105 -- RFC 9068, section 2.1
 _KID_LENGTH = 12
+_ABOUT = frozenset({"kid", "alg", "use", "key_ops", "made_at_ms", "ends_at_ms"})
 _FINGERPRINT_LENGTH = 10
 # Keys that are printed in documentation, and keys that were typed instead of made.
 _KNOWN_KEYS = frozenset({b"dev-secret-key-change-in-production", b"super-secret-key"})
@@ -230,7 +231,8 @@ def read_material(algorithm: Algorithm, jwk: Mapping[str, Any], *, name: str) ->
         Algorithm.RS256: RSAKey,
     }
     try:
-        key = kinds[algorithm].import_key(dict(jwk))
+        # Its use is fixed by us; what the file says beside the key is not the library's to judge.
+        key = kinds[algorithm].import_key({name: value for name, value in jwk.items() if name not in _ABOUT})
         material = PairMaterial(algorithm, key)
     except (JoseError, ValueError, TypeError, KeyError) as error:
         raise ConfigurationError(name, f"is no key for {algorithm}") from error
