@@ -27,7 +27,7 @@ _SECRET_FIELDS = frozenset(
 # Secrets by their form, wherever they stand.
 _SECRET_FORMS = re.compile(
     r"eyJ[\w-]*\.[\w-]*\.[\w-]*"  # a JWT
-    r"|\b(?:sk|vgr)[-_][\w-]{8,}"  # an API key or a refresh token
+    r"|\b(?:sk|vgr|vgd)[-_][\w-]{8,}"  # an API key, a refresh or a device token
     r"|(?<=://)[^\s/@]*:[^\s/@]*(?=@)"  # the user and password of an address
     r"|(?P<lead>\b(?:bearer|basic)\s+|(?:passw(?:or)?d|secret|token|api[_-]?key)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&]+",
     re.IGNORECASE,

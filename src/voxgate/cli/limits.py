@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from voxgate.web.services import Services
 
 
-# Which policies count an address; all others count an account. Logins count pairs of both, which neither shows alone.
+# Which policies count an address; all others count an account. Logins count pairs of both, names and devices, which
+# neither shows alone.
 _OF_ADDRESSES = frozenset({"default", "login-address", "register"})
-_OF_PAIRS = frozenset({"login"})
+_OF_PAIRS = frozenset({"login", "login-account", "login-device", "login-total"})
 
 
 @click.group()

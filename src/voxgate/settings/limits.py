@@ -30,6 +30,21 @@ class LimitSettings(Group):
     ratelimit_login_address: Annotated[
         LimitText, Setting("RATELIMIT_LOGIN_ADDRESS", "Limit of logins to any account, per address.")
     ] = "30 per minute"
+    ratelimit_login_account: Annotated[
+        LimitText,
+        Setting(
+            "RATELIMIT_LOGIN_ACCOUNT",
+            "Failed logins to one account, from all addresses together; several windows make the waits grow.",
+        ),
+    ] = "10 per 15 minutes; 25 per 3 hours; 60 per day"
+    ratelimit_login_device: Annotated[
+        LimitText,
+        Setting("RATELIMIT_LOGIN_DEVICE", "Failed logins from one device that has logged in to the account before."),
+    ] = "5 per 5 minutes; 10 per hour; 30 per day"
+    ratelimit_login_total: Annotated[
+        LimitText,
+        Setting("RATELIMIT_LOGIN_TOTAL", "Failed logins of everybody together, known devices left out."),
+    ] = "600 per minute"
     ratelimit_register: Annotated[LimitText, Setting("RATELIMIT_REGISTER", "Limit of registrations, per address.")] = (
         "30 per minute"
     )

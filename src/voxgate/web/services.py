@@ -12,6 +12,7 @@ from flask import current_app
 
 from voxgate.accounts.api_keys import ApiKeys
 from voxgate.accounts.database import Database
+from voxgate.accounts.devices import Devices
 from voxgate.accounts.directory import SqlDirectory
 from voxgate.accounts.lifecycle import Accounts
 from voxgate.accounts.passwords import Hasher
@@ -47,6 +48,7 @@ class Services:
         directory: Where the gate looks up what its store does not know.
         signer: Issues and verifies tokens.
         hasher: Hashes passwords, a bounded number at once.
+        devices: Makes and reads the tokens of known devices.
         accounts: Who exists.
         sessions: Their sessions.
         api_keys: Their API keys.
@@ -64,6 +66,7 @@ class Services:
     directory: SqlDirectory
     signer: Signer
     hasher: Hasher
+    devices: Devices
     accounts: Accounts
     sessions: Sessions
     api_keys: ApiKeys
@@ -142,6 +145,7 @@ def open_services(
         directory=SqlDirectory(database),
         signer=signer,
         hasher=hasher,
+        devices=Devices(signer.derive_key("device"), clock=clock),
         accounts=Accounts(database, store, hasher=hasher, clock=clock, profile=settings.profile),
         sessions=Sessions(database, store, signer, clock=clock, lifetime_s=settings.jwt_refresh_token_expires_s),
         api_keys=ApiKeys(database, store, clock=clock),
