@@ -81,10 +81,13 @@ def test_every_route_carries_a_rule(app):
 def test_security_is_the_rule_of_the_route(app, document):
     """What is described as open is open, and what is guarded says by which credential."""
     kinds = {"bearer": CredentialKind.ACCESS, "apiKey": CredentialKind.API_KEY, "refresh": CredentialKind.REFRESH}
+    cookies = {"cookie": CredentialKind.ACCESS, "refreshCookie": CredentialKind.REFRESH}
     for key, rule in routes(app).items():
-        told = {kinds[name] for each in operations(document)[key]["security"] for name in each}
+        told = {name for each in operations(document)[key]["security"] for name in each}
         held = app.view_functions[rule.endpoint].__voxgate_rule__
-        assert told == held.credentials
+        assert {kinds[name] for name in told & kinds.keys()} == held.credentials
+        in_cookies = set() if held.cookies is False else held.credentials - {CredentialKind.API_KEY}
+        assert {cookies[name] for name in told - kinds.keys()} == in_cookies
         assert DESCRIBED[key].is_limited != held.is_exempt
 
 

@@ -3,6 +3,7 @@
 from ipaddress import ip_address
 from pathlib import Path
 
+from voxgate.settings.browsers import BrowserSettings
 from voxgate.settings.credentials import CredentialSettings
 from voxgate.settings.edge import EdgeSettings
 from voxgate.settings.limits import LimitSettings
@@ -11,7 +12,7 @@ from voxgate.settings.setting import Setting
 from voxgate.settings.speech import SpeechSettings
 
 
-class Settings(LimitSettings, CredentialSettings, SpeechSettings, EdgeSettings, ServerSettings):
+class Settings(LimitSettings, CredentialSettings, SpeechSettings, BrowserSettings, EdgeSettings, ServerSettings):
     """Everything that can be set, read once; docs/reference/settings.md is made from this class."""
 
     @property

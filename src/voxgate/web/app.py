@@ -8,10 +8,12 @@ from voxgate.gate.admission import BAD_CREDENTIALS
 from voxgate.gate.clock import Clock
 from voxgate.gate.flask import GateConfig, Parts
 from voxgate.gate.flask.config import DEFAULT_BAD_CREDENTIALS
+from voxgate.gate.flask.cookies import Cookies
 from voxgate.settings import Settings, load_settings
 from voxgate.web import api_keys, auth, docs, health, limits, own_sessions, root, tts
 from voxgate.web.answers import use_json
 from voxgate.web.door import gate
+from voxgate.web.in_cookies import REFRESH_PATH
 from voxgate.web.problems import add_error_handlers, body_for_path
 from voxgate.web.services import EXTENSION, Services, open_services
 
@@ -75,6 +77,12 @@ def _wire_gate(services: Services) -> Parts:
             on_trouble=services.settings.modes(),
             processes=services.settings.workers,
             cors_origins=frozenset(services.settings.cors_origins),
+            cookies=Cookies(
+                is_on=services.settings.cookies,
+                same_site=services.settings.cookies_same_site,
+                refresh_path=REFRESH_PATH,
+                session_expires_s=services.settings.jwt_refresh_token_expires_s,
+            ),
             session_expires_s=services.settings.jwt_refresh_token_expires_s,
         ),
         store=services.store,

@@ -4,12 +4,13 @@ from flask import Blueprint, Response
 
 from voxgate.gate import events
 from voxgate.gate.errors import Refusal
+from voxgate.web import in_cookies
 from voxgate.web.answers import answer, secret_answer
 from voxgate.web.api_keys import of_the_caller
 from voxgate.web.bodies import read_body
 from voxgate.web.door import gate
 from voxgate.web.problems import refuse
-from voxgate.web.schemas import ApiKeyAnswer, MessageAnswer, RegisterBody, Registered
+from voxgate.web.schemas import ApiKeyAnswer, CsrfAnswer, MessageAnswer, RegisterBody, Registered, SessionBody
 from voxgate.web.services import services
 from voxgate.web.sessions import change_own_password, describe_account, log_in, log_out
 from voxgate.web.sessions import refresh as refresh_session
@@ -36,8 +37,8 @@ def register() -> Response:
 @gate.open()
 def login() -> Response:
     """Open a session."""
-    found = log_in()
-    return refuse(found) if isinstance(found, Refusal) else secret_answer(found)
+    found = in_cookies.find_refusal() or log_in(SessionBody)
+    return refuse(found) if isinstance(found, Refusal) else in_cookies.answer_login(found)
 
 
 @blueprint.post("/refresh")
@@ -45,7 +46,7 @@ def login() -> Response:
 def refresh() -> Response:
     """Issue new tokens for the session."""
     found = refresh_session()
-    return refuse(found) if isinstance(found, Refusal) else secret_answer(found)
+    return refuse(found) if isinstance(found, Refusal) else in_cookies.answer_refresh(found)
 
 
 @blueprint.post("/logout")
@@ -53,7 +54,7 @@ def refresh() -> Response:
 def logout() -> Response:
     """End the session."""
     log_out()
-    return answer(MessageAnswer(message="Successfully logged out"))
+    return in_cookies.answer_logout("Successfully logged out")
 
 
 @blueprint.post("/revoke")
@@ -61,7 +62,14 @@ def logout() -> Response:
 def revoke() -> Response:
     """End the session."""
     log_out()
-    return answer(MessageAnswer(message="Token revoked"))
+    return in_cookies.answer_logout("Token revoked")
+
+
+@blueprint.get("/csrf")
+@gate.protect(credentials=("access",), policy="account")
+def show_csrf_token() -> Response:
+    """Give a CSRF token for the session."""
+    return secret_answer(CsrfAnswer(csrf_token=gate.csrf_token()))
 
 
 @blueprint.post("/api-key")

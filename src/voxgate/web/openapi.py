@@ -9,6 +9,8 @@ from openapi_pydantic import OpenAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from voxgate.gate.flask.cookies import ACCESS_NAME
+from voxgate.web.in_cookies import REFRESH_COOKIE
 from voxgate.web.operation import Media, Operation, Success
 from voxgate.web.problems import problem_for
 from voxgate.web.schemas import Body, ProblemAnswer
@@ -29,12 +31,24 @@ _SECURITY = {
     },
     "apiKey": {"type": "apiKey", "name": "X-API-Key", "in": "header", "description": "An API key."},
     "refresh": {"type": "http", "scheme": "bearer", "description": "A refresh token of `POST /api/v1/auth/login`."},
+    "cookie": {
+        "type": "apiKey",
+        "name": ACCESS_NAME,
+        "in": "cookie",
+        "description": "Set by `POST /api/v1/auth/login` with `cookies`.",
+    },
+    "refreshCookie": {
+        "type": "apiKey",
+        "name": REFRESH_COOKIE,
+        "in": "cookie",
+        "description": "Set by `POST /api/v1/auth/login` with `cookies`; sent to this path alone.",
+    },
 }
+_COOKIES = {"access": "cookie", "refresh": "refreshCookie"}
 _SCHEMES = {"access": "bearer", "api_key": "apiKey", "refresh": "refresh"}
 
 _HEADERS = {
     "X-Request-ID": "Id of the request, given or made.",
-    "X-Device-Token": "Makes this device known; show it at the next login. It opens nothing by itself.",
     "RateLimit-Policy": "The policies nearest exhaustion (draft-ietf-httpapi-ratelimit-headers-11).",
     "RateLimit": "What is left of them.",
     "Retry-After": "Whole seconds after which the same request can pass.",
@@ -102,7 +116,7 @@ def _describe(operation: Operation) -> Json:
         "operationId": operation.operation_id,
         "summary": operation.summary,
         "tags": [operation.tag],
-        "security": [{_SCHEMES[kind]: []} for kind in operation.credentials],
+        "security": [{scheme: []} for scheme in _schemes_of(operation)],
         "responses": responses,
     }
     if operation.parameters:
@@ -120,6 +134,12 @@ def _describe(operation: Operation) -> Json:
         content = {"application/json": _schema_of(operation.body)}
         described["requestBody"] = {"required": operation.is_body_required, "content": content}
     return described
+
+
+def _schemes_of(operation: Operation) -> list[str]:
+    schemes = [_SCHEMES[kind] for kind in operation.credentials]
+    cookies = [_COOKIES[kind] for kind in operation.credentials if kind in _COOKIES]
+    return [*schemes, *(cookies if operation.takes_cookies else ())]
 
 
 def _schema_of(model: type[BaseModel]) -> Json:

@@ -101,11 +101,18 @@ class Operation:
         return "Root routes" if parts[0] in {"login", "protected", "refresh", "logout"} else "Operations"
 
     @property
+    def takes_cookies(self) -> bool:
+        """Whether a browser may show its credential in a cookie."""
+        return self.path.startswith("/api/") and any(kind in self.credentials for kind in ("access", "refresh"))
+
+    @property
     def every_code(self) -> tuple[str, ...]:
         """Every refusal that it can answer, its own first."""
         found = [*self.codes, *(_JSON_BODY if self.body else ())]
         if self.credentials:
             found += _GUARDED
+        if self.takes_cookies and self.method != "get":
+            found += ["CSRF_FAILED"]
         if "api_key" in self.credentials:
             found += ["API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_NETWORK"]
         if "refresh" in self.credentials:

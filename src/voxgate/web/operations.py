@@ -6,11 +6,6 @@ from voxgate.web.operation import ACCESS, ANY, REFRESH, Media, Operation, Parame
 
 _LOGIN = ("CREDENTIALS_MISSING", "INVALID_CREDENTIALS", "LOGIN_DISABLED", "HASHING_BUSY")
 
-_DEVICE = Parameter(
-    "X-Device-Token",
-    "header",
-    "What an earlier login answered under this name. A device that shows it is not shut out by the guesses of others.",
-)
 _JOB_ID = Parameter("job_id", "path", "The job's id, as `POST /api/v1/tts/generate` gave it.")
 _AUDIO = ("audio/wav", "audio/mpeg")
 _AUDIO_HEADERS = ("Content-Disposition", "ETag", "Accept-Ranges")
@@ -28,18 +23,23 @@ _AUTH = (
         "post",
         "/api/v1/auth/login",
         "Open a session",
-        {200: schemas.LoginAnswer},
-        body=schemas.LoginBody,
-        codes=_LOGIN,
-        parameters=(_DEVICE,),
-        headers=("X-Device-Token",),
+        {200: schemas.NewSessionAnswer},
+        body=schemas.SessionBody,
+        codes=(*_LOGIN, "CSRF_FAILED"),
     ),
     Operation(
         "post",
         "/api/v1/auth/refresh",
         "Get a new access token for the session",
-        {200: schemas.TokenAnswer},
+        {200: schemas.NewTokensAnswer},
         credentials=REFRESH,
+    ),
+    Operation(
+        "get",
+        "/api/v1/auth/csrf",
+        "Get a CSRF token, for a program that shows cookies",
+        {200: schemas.CsrfAnswer},
+        credentials=ACCESS,
     ),
     Operation(
         "post",
@@ -133,16 +133,7 @@ _TTS = (
 )
 
 ROOT_OPERATIONS = (
-    Operation(
-        "post",
-        "/login",
-        "Open a session",
-        {200: schemas.TokenAnswer},
-        body=schemas.LoginBody,
-        codes=_LOGIN,
-        parameters=(_DEVICE,),
-        headers=("X-Device-Token",),
-    ),
+    Operation("post", "/login", "Open a session", {200: schemas.TokenAnswer}, body=schemas.LoginBody, codes=_LOGIN),
     Operation("get", "/protected", "See who asks", {200: schemas.LoggedInAnswer}, credentials=ACCESS),
     Operation(
         "post",

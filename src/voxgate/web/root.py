@@ -14,7 +14,7 @@ blueprint = Blueprint("root", __name__)
 
 
 @blueprint.post("/login")
-@gate.open()
+@gate.open(cookies=False)
 def login() -> Response:
     """Open a session."""
     found = sessions.log_in()
@@ -24,7 +24,7 @@ def login() -> Response:
 
 
 @blueprint.get("/protected")
-@gate.protect(credentials=("access",), policy="protected")
+@gate.protect(credentials=("access",), policy="protected", cookies=False)
 def show_caller() -> Response:
     """Tell the user name of the caller."""
     account = services().accounts.find(gate.principal.subject)
@@ -34,7 +34,7 @@ def show_caller() -> Response:
 
 
 @blueprint.post("/refresh")
-@gate.protect(credentials=("refresh",), policy="refresh")
+@gate.protect(credentials=("refresh",), policy="refresh", cookies=False)
 def refresh() -> Response:
     """Issue new tokens for the session."""
     found = sessions.refresh()
@@ -42,7 +42,7 @@ def refresh() -> Response:
 
 
 @blueprint.post("/logout")
-@gate.protect(credentials=("access",))
+@gate.protect(credentials=("access",), cookies=False)
 def logout() -> Response:
     """End the session."""
     sessions.log_out()

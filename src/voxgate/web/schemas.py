@@ -45,6 +45,14 @@ class LoginBody(Body):
     password: Password = Field(description="Password in clear text.")
 
 
+class SessionBody(LoginBody):
+    """Who wants a session, and where its tokens are to be."""
+
+    cookies: bool = Field(
+        default=False, description="`true` sets the tokens as cookies that no script can read; the body has none then."
+    )
+
+
 class GenerateBody(Body):
     """What is to be said, and how."""
 
@@ -88,6 +96,32 @@ class LoginAnswer(TokenAnswer):
     """A new session: its tokens and whose it is."""
 
     user: UserAnswer
+
+
+class CookieTokenAnswer(Answer):
+    """A session's new tokens are in cookies."""
+
+    expires_in: int = Field(description="Life of the access token in seconds.")
+
+
+class CookieLoginAnswer(CookieTokenAnswer):
+    """A new session: its tokens are in cookies."""
+
+    user: UserAnswer
+
+
+class NewSessionAnswer(RootModel[LoginAnswer | CookieLoginAnswer]):
+    """A new session: its tokens, unless they are in cookies, and whose it is."""
+
+
+class NewTokensAnswer(RootModel[TokenAnswer | CookieTokenAnswer]):
+    """A session's new tokens, unless they are in cookies."""
+
+
+class CsrfAnswer(Answer):
+    """The proof that a request with a cookie is wanted by who sends it."""
+
+    csrf_token: str = Field(description="Goes into `X-CSRF-Token`; good for the session that asked.")
 
 
 class MessageAnswer(Answer):

@@ -11,9 +11,11 @@ from voxgate.gate.tiers import Rule
 
 EXPOSED = (
     "RateLimit, RateLimit-Policy, Retry-After, X-Request-ID, X-Gate-Degraded, "
-    "WWW-Authenticate, Location, ETag, Content-Disposition"
+    "WWW-Authenticate, Location, ETag, Content-Disposition, X-Device-Token"
 )
-_ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Range, X-API-Key, X-Request-ID"
+_ALLOWED_HEADERS = (
+    "Authorization, Content-Type, Idempotency-Key, If-None-Match, Range, X-API-Key, X-Device-Token, X-Request-ID"
+)
 _MAX_AGE_S = 600
 _VARY: Header = ("Vary", "Origin")
 _ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")

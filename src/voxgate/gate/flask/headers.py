@@ -134,7 +134,7 @@ def completed(own: Iterable[Header], added: Iterable[Header], *, is_guarded: boo
         names.add(name.lower())
         if value.startswith("text/html"):
             defaults = _NAMED_FOR_PAGES
-    complete += [header for header in added if header[0].lower() not in names]
+    complete += [header for header in added if header[0].lower() not in names or header[0] == "Vary"]
     complete += [header for lower, header in defaults if lower not in names]
     if is_guarded and "cache-control" not in names:
         complete.append(_NO_STORE)
