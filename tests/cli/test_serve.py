@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from voxgate.cli.server import PortTakenError, Server, answers, make_application, reserve
+from voxgate.cli.port import PortTakenError, answers, reserve
+from voxgate.cli.server import Server, make_application
 from voxgate.settings import Settings
 
 
@@ -165,9 +166,9 @@ class TestPort:
 
     def test_an_ipv6_address_is_shown_in_brackets(self, tmp_path):
         """As URLs write it."""
-        from voxgate.cli.server import _in_url  # noqa: PLC0415 -- a pure function
+        from voxgate.cli.port import name_in_url  # noqa: PLC0415 -- a pure function
 
-        assert (_in_url("::1"), _in_url("0.0.0.0"), _in_url("localhost")) == ("[::1]", "127.0.0.1", "localhost")  # noqa: S104
+        assert (name_in_url("::1"), name_in_url("0.0.0.0"), name_in_url("localhost")) == ("[::1]", "127.0.0.1", "localhost")  # noqa: S104
 
 
 class TestWorker:

@@ -13,10 +13,10 @@ from sqlalchemy import exc
 from sqlalchemy import text as sql
 
 from voxgate.accounts.database import Database, DatabaseUnavailableError, head_revision
-from voxgate.cli.server import PortTakenError, answers, reserve
+from voxgate.cli.port import PortTakenError, answers, reserve
 from voxgate.gate.errors import ConfigurationError, VoxgateError
-from voxgate.gate.stores import open_store
 from voxgate.gate.signing import load_or_create_key
+from voxgate.gate.stores import open_store
 from voxgate.settings import Settings, load_settings
 from voxgate.settings.keys import MAKE_KEY_COMMAND
 from voxgate.settings.reading import CONFIG_FILE

@@ -4,7 +4,6 @@ import importlib
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 from multiprocessing.util import Finalize
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from voxgate.gate.errors import VoxgateError
+from voxgate.cli.port import answers, name_in_url, reserve
+from voxgate.gate.errors import ConfigurationError, VoxgateError
 from voxgate.logs import configure_logs
 from voxgate.settings import Settings, load_settings
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from granian.server.common import AbstractServer
+
+    from voxgate.cli.certificates import TlsFiles
 
 APPLICATION_ROOM = "voxgate.web.app"
 SERVICES = "voxgate.services"
@@ -34,7 +36,7 @@ _SERVER_LOG = {
 }
 _NEXT = """\
 Next, make an account (the answer holds its API key):
-  curl -X POST {url}/api/v1/auth/register -H 'Content-Type: application/json' \\
+  curl {trust}-X POST {url}/api/v1/auth/register -H 'Content-Type: application/json' \\
     -d '{{"username": "ann", "email": "ann@example.org", "password": "four plain words here"}}'\
 """
 
@@ -49,6 +51,7 @@ class Server:
         self._is_ending = threading.Event()
         self._has_answered = threading.Event()
         self._url = ""
+        self._tls: TlsFiles | None = None
 
     def run(self) -> int:
         """Serve until a signal ends it; returns the exit status.
@@ -57,15 +60,17 @@ class Server:
             ConfigurationError: A setting cannot be used.
             PortTakenError: Another program listens on the port.
         """
+        check_edge(self._settings)
         self._settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._tls = _open_tls(self._settings)
         with reserve(self._settings.host, self._settings.port) as held:
             port = int(held.getsockname()[1])
-            self._url = f"http://{_in_url(self._settings.host)}:{port}"
+            self._url = f"{'https' if self._tls else 'http'}://{name_in_url(self._settings.host)}:{port}"
             os.environ |= _environment(self._settings, port)
             _lifeline.make()
             # Imported once, before the workers are forked: they start faster and share the memory.
             importlib.import_module(APPLICATION_ROOM)
-            granian = _make_granian(self._settings, port)
+            granian = _make_granian(self._settings, port, self._tls)
             threading.Thread(target=self._announce, args=(granian, port), daemon=True).start()
             try:
                 granian.serve()
@@ -77,15 +82,21 @@ class Server:
     def _announce(self, granian: "AbstractServer[Any]", port: int) -> None:
         """Say where the service is, once it really answers."""
         # Workers are forked from this process: until they are, this thread only sleeps and holds no lock.
-        while len(granian.wrks) < self._settings.workers or not answers(self._settings.host, port):
+        certificate = self._tls.certificate if self._tls else None
+        while len(granian.wrks) < self._settings.workers or not answers(self._settings.host, port, certificate):
             if self._is_ending.wait(_POLL_S):
                 return
         self._has_answered.set()
         click.echo(f"voxgate: listening on {self._url}")
         click.echo(f"voxgate: data in {self._settings.data}")
+        authority = self._tls.authority if self._tls else None
+        if authority:
+            click.echo(
+                f"voxgate: https by a development authority; trust it: curl --cacert {authority} {self._url}/healthz"
+            )
         if self._is_unused:
-            click.echo(_NEXT.format(url=self._url))
-        if not self._settings.is_production:
+            click.echo(_NEXT.format(url=self._url, trust=f"--cacert {authority} " if authority else ""))
+        if self._settings.shows_docs:
             click.echo(f"voxgate: documentation at {self._url}/docs")
         sys.stdout.flush()
 
@@ -124,60 +135,18 @@ def _stop_at_end(reading: int) -> None:
 _lifeline = Lifeline()
 
 
-class PortTakenError(VoxgateError):
-    """Another program listens on the port."""
-
-    def __init__(self, host: str, port: int) -> None:
-        """Name the address that is taken."""
-        super().__init__(f"port {port} on {host} is taken by another program; choose one with --port (0: a free one)")
-        self.host = host
-        self.port = port
-
-
-def reserve(host: str, port: int) -> socket.socket:
-    """Return a socket that holds a port without listening, so that workers can share it and nobody else takes it.
-
-    Args:
-        host: Address to listen on.
-        port: The port; 0 takes a free one.
+def check_edge(settings: Settings) -> None:
+    """Return when clients can reach the service by https alone, or the profile does not ask for that.
 
     Raises:
-        PortTakenError: Another program listens there.
-        OSError: The address is not one of this machine.
+        ConfigurationError: The production profile has neither TLS nor trusted proxies.
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    if port:
-        # Sharing a port is how the workers get theirs; without this question two services would share one silently.
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(address)
-                probe.listen()
-            except PermissionError:
-                raise
-            except OSError as error:
-                raise PortTakenError(host, port) from error
-    held = socket.socket(family, kind, protocol)
-    # A chosen port may have connections that are still fading; a free one has none, and is held more firmly without.
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(port != 0))
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        held.bind(address)
-    except OSError:
-        held.close()
-        raise
-    return held
-
-
-def answers(host: str, port: int) -> bool:
-    """Say whether the service on a port answers that it is alive."""
-    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- nothing is bound here
-    try:
-        with socket.create_connection((target, port), timeout=1.0) as connection:
-            connection.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
-            return b" 200 " in connection.recv(100)
-    except OSError:
-        return False
+    if settings.is_production and not settings.is_tls and not settings.trusted_proxies:
+        reason = (
+            "the production profile needs https: name the proxies that speak it, such as 127.0.0.1, "
+            "or set VOXGATE_TLS_CERTIFICATE and VOXGATE_TLS_KEY"
+        )
+        raise ConfigurationError("VOXGATE_TRUSTED_PROXIES", reason)
 
 
 def make_application() -> "WSGIApplication":
@@ -207,8 +176,16 @@ def make_application() -> "WSGIApplication":
     return app
 
 
-def _make_granian(settings: Settings, port: int) -> "AbstractServer[Any]":
-    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415 -- only a server needs it
+def _open_tls(settings: Settings) -> "TlsFiles | None":
+    if not settings.is_tls:
+        return None
+    from voxgate.cli.certificates import tls_files  # noqa: PLC0415 -- only a server with TLS needs it
+
+    return tls_files(settings)
+
+
+def _make_granian(settings: Settings, port: int, tls: "TlsFiles | None") -> "AbstractServer[Any]":
+    from granian.constants import HTTPModes, Interfaces, SSLProtocols  # noqa: PLC0415 -- only a server needs it
     from granian.log import LogLevels  # noqa: PLC0415
     from granian.server import Server as Granian  # noqa: PLC0415
 
@@ -225,6 +202,9 @@ def _make_granian(settings: Settings, port: int) -> "AbstractServer[Any]":
         workers_kill_timeout=STOP_TIMEOUT_S,
         log_level=LogLevels.warning,
         log_dictconfig=_SERVER_LOG,
+        ssl_cert=tls.certificate if tls else None,
+        ssl_key=tls.key if tls else None,
+        ssl_protocol_min=SSLProtocols.tls12,
     )
 
 
@@ -235,9 +215,5 @@ def _environment(settings: Settings, port: int) -> dict[str, str]:
         "VOXGATE_HOST": settings.host,
         "VOXGATE_PORT": str(port),
         "VOXGATE_WORKERS": str(settings.workers),
+        "VOXGATE_TLS": str(settings.tls).lower(),
     }
-
-
-def _in_url(host: str) -> str:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- nothing is bound here
-    return f"[{shown}]" if ":" in shown else shown

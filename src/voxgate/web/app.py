@@ -63,7 +63,7 @@ def _add_routes(app: Flask, settings: Settings) -> None:
         app.register_blueprint(module.blueprint)
     if settings.root_routes:
         app.register_blueprint(root.blueprint)
-    if not settings.is_production:
+    if settings.shows_docs:
         app.register_blueprint(docs.blueprint)
 
 
@@ -84,6 +84,9 @@ def _wire_gate(services: Services) -> Parts:
                 session_expires_s=services.settings.jwt_refresh_token_expires_s,
             ),
             session_expires_s=services.settings.jwt_refresh_token_expires_s,
+            trusted_proxies=services.settings.trusted_proxies,
+            forwarded_header=services.settings.forwarded_header,
+            https_only=services.settings.is_https_only,
         ),
         store=services.store,
         signer=services.signer,
