@@ -49,6 +49,7 @@ _SCHEMES = {"access": "bearer", "api_key": "apiKey", "refresh": "refresh"}
 
 _HEADERS = {
     "X-Request-ID": "Id of the request, given or made.",
+    "X-Device-Token": "Makes this device known; show it at the next login. It opens nothing by itself.",
     "RateLimit-Policy": "The policies nearest exhaustion (draft-ietf-httpapi-ratelimit-headers-11).",
     "RateLimit": "What is left of them.",
     "Retry-After": "Whole seconds after which the same request can pass.",

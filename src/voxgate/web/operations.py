@@ -6,6 +6,11 @@ from voxgate.web.operation import ACCESS, ANY, REFRESH, Media, Operation, Parame
 
 _LOGIN = ("CREDENTIALS_MISSING", "INVALID_CREDENTIALS", "LOGIN_DISABLED", "HASHING_BUSY")
 
+_DEVICE = Parameter(
+    "X-Device-Token",
+    "header",
+    "What an earlier login answered under this name. A device that shows it is not shut out by the guesses of others.",
+)
 _JOB_ID = Parameter("job_id", "path", "The job's id, as `POST /api/v1/tts/generate` gave it.")
 _AUDIO = ("audio/wav", "audio/mpeg")
 _AUDIO_HEADERS = ("Content-Disposition", "ETag", "Accept-Ranges")
@@ -26,6 +31,8 @@ _AUTH = (
         {200: schemas.NewSessionAnswer},
         body=schemas.SessionBody,
         codes=(*_LOGIN, "CSRF_FAILED"),
+        parameters=(_DEVICE,),
+        headers=("X-Device-Token",),
     ),
     Operation(
         "post",
@@ -133,7 +140,16 @@ _TTS = (
 )
 
 ROOT_OPERATIONS = (
-    Operation("post", "/login", "Open a session", {200: schemas.TokenAnswer}, body=schemas.LoginBody, codes=_LOGIN),
+    Operation(
+        "post",
+        "/login",
+        "Open a session",
+        {200: schemas.TokenAnswer},
+        body=schemas.LoginBody,
+        codes=_LOGIN,
+        parameters=(_DEVICE,),
+        headers=("X-Device-Token",),
+    ),
     Operation("get", "/protected", "See who asks", {200: schemas.LoggedInAnswer}, credentials=ACCESS),
     Operation(
         "post",

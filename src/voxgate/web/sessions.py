@@ -1,8 +1,5 @@
 """What the session routes do; both documents' paths share these, so they share their limits too."""
 
-import hashlib
-import unicodedata
-
 from flask import request
 
 from voxgate.accounts.account import Account
@@ -13,6 +10,7 @@ from voxgate.web.account_schemas import PasswordBody
 from voxgate.web.answers import text_of_time
 from voxgate.web.bodies import read_body
 from voxgate.web.door import gate
+from voxgate.web.guessing import prove, remember_device, shown_name, spend_login, spend_own_password
 from voxgate.web.schemas import LoginAnswer, LoginBody, TokenAnswer, UserAnswer
 from voxgate.web.services import services
 from voxgate.web.told import tell
@@ -23,8 +21,8 @@ MAX_DEVICE_CHARACTERS = 200
 def log_in(shape: type[LoginBody] = LoginBody) -> LoginAnswer | Refusal:
     """Open a session for the account that the body names.
 
-    The limits are spent before the password is hashed, right or wrong, so guessing costs the guesser alone: one
-    counter belongs to the pair of address and account, a wider one to the address.
+    The limits are spent before the password is hashed, so that a flood of guesses costs no hash; ``guessing`` says
+    which they are, and which of them a right password gets back.
 
     Args:
         shape: What the body must be.
@@ -32,16 +30,20 @@ def log_in(shape: type[LoginBody] = LoginBody) -> LoginAnswer | Refusal:
     body = read_body(shape, required=("username", "password"), when_missing="CREDENTIALS_MISSING")
     if isinstance(body, Refusal):
         return body
-    refusal = _spend_guess(_digest_of(body.username))
-    if refusal is not None:
-        return refusal
-    account = check_login(services().database, services().hasher, identifier=body.username, password=body.password)
+    guess = spend_login(body.username)
+    if isinstance(guess, Refusal):
+        return guess
+    database, hasher = services().database, services().hasher
+    account = prove(guess, lambda: check_login(database, hasher, identifier=body.username, password=body.password))
     _tell_login(body.username, account)
     if isinstance(account, Refusal):
         return account
     pair = services().sessions.open(account, address=gate.address, device=_device())
     if isinstance(pair, Refusal):
         return pair
+    remember_device(guess, account.subject)
+    if guess.device is None:
+        tell(events.AUTHN_LOGIN_NEW_DEVICE, user_id=account.subject, session_id=pair.session_id, user_agent=_device())
     return LoginAnswer(
         access_token=pair.access_token,
         refresh_token=pair.refresh_token,
@@ -73,11 +75,13 @@ def change_own_password() -> Refusal | None:
     if isinstance(body, Refusal):
         return body
     subject, session_id = gate.principal.subject, gate.principal.credential_id
-    refusal = _spend_guess(subject)
-    if refusal is not None:
-        return refusal
-    changed = services().accounts.change_password(
-        subject, current=body.current_password, new=body.new_password, session_id=session_id
+    guess = spend_own_password(subject)
+    if isinstance(guess, Refusal):
+        return guess
+    current, new = body.current_password, body.new_password
+    changed = prove(
+        guess,
+        lambda: services().accounts.change_password(subject, current=current, new=new, session_id=session_id),
     )
     refusal = changed if isinstance(changed, Refusal) else None
     if refusal is None or refusal.code == "WRONG_PASSWORD":
@@ -98,21 +102,10 @@ def describe_account(account: Account) -> UserAnswer:
     )
 
 
-def _spend_guess(account: str) -> Refusal | None:
-    """Spend the limits of proving a password, right or wrong, before any work is done for it."""
-    return gate.spend({"login": f"{gate.address_partition}|{account}", "login-address": gate.address_partition})
-
-
-def _digest_of(identifier: str) -> str:
-    """Return what names an account in a counter; hashed, because people type passwords into this field."""
-    plain = unicodedata.normalize("NFKC", identifier).strip().casefold()
-    return hashlib.sha256(plain.encode()).hexdigest()[:32]
-
-
 def _device() -> str:
     return request.headers.get("User-Agent", "")[:MAX_DEVICE_CHARACTERS]
 
 
 def _tell_login(identifier: str, account: Account | Refusal) -> None:
-    who = {"username": identifier} if isinstance(account, Refusal) else {"user_id": account.subject}
+    who = {"username": shown_name(identifier)} if isinstance(account, Refusal) else {"user_id": account.subject}
     tell(events.LOGIN, **who, user_agent=_device(), success=not isinstance(account, Refusal))
