@@ -36,6 +36,7 @@ EVENTS = {
     "authz_fail": "A proven caller asked for what it may not do.",
     "user_created": "An account was made.",
     "user_updated": "An account was disabled, enabled or moved to another tier, or the terms of a key were changed.",
+    "signing_key_changed": "A key that signs tokens was made, signs from now on or was retired; `change` says which.",
     "gate_store_unavailable": "The gate's store did not answer; told once until it does.",
     "gate_store_recovered": "The gate's store answers again.",
     "tts_job_submitted": "A text was accepted to be spoken.",

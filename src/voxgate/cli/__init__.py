@@ -12,6 +12,7 @@ COMMANDS = {
     "init": ("voxgate.cli.init:init", "Make the data folder, its key, its databases and a commented settings file."),
     "users": ("voxgate.cli.users:users", "List, add and change accounts."),
     "keys": ("voxgate.cli.keys:keys", "List, make and revoke API keys."),
+    "signing": ("voxgate.cli.signing:signing", "List, make, rotate and retire the keys that sign tokens."),
     "limits": ("voxgate.cli.limits:limits", "Show limits and what is spent of them; forget what is spent."),
     "say": ("voxgate.cli.say:say", "Speak a text into a file, without a server."),
     "doctor": ("voxgate.cli.doctor:doctor", "Say what is wrong here, and the command that mends it."),

@@ -14,8 +14,9 @@ from sqlalchemy import text as sql
 
 from voxgate.accounts.database import Database, DatabaseUnavailableError, head_revision
 from voxgate.cli.port import PortTakenError, answers, reserve
+from voxgate.gate.clock import SystemClock
 from voxgate.gate.errors import ConfigurationError, VoxgateError
-from voxgate.gate.signing import load_or_create_key
+from voxgate.gate.signing import KeyFolder
 from voxgate.gate.stores import open_store
 from voxgate.settings import Settings, load_settings
 from voxgate.settings.keys import MAKE_KEY_COMMAND
@@ -23,6 +24,7 @@ from voxgate.settings.reading import CONFIG_FILE
 
 FULL_BYTES = 50 << 20
 SCARCE_BYTES = 1 << 30
+OLD_KEY_DAYS = 365
 _OTHERS = 0o077
 
 
@@ -101,19 +103,29 @@ def check_folder(settings: Settings) -> Iterator[Finding]:
         yield Finding(State.FAIL, "data folder", f"{folder} cannot be written", f'chown -R "$(id -un)" {folder}')
     else:
         yield Finding(State.OK, "data folder", f"{folder} can be written")
-    for path in (folder, settings.secret_key_path, folder / CONFIG_FILE, settings.security_log_path):
+    keys = (settings.secret_key_path, settings.signing_keys_path)
+    for path in (folder, *keys, folder / CONFIG_FILE, settings.security_log_path):
         yield from _check_privacy(path)
 
 
 def check_key(settings: Settings) -> Iterator[Finding]:
     """Look at the key that signs tokens; the settings have judged one that they hold."""
-    if settings.jwt_secret_key is not None:
-        yield Finding(State.OK, "signing key", "JWT_SECRET_KEY is set and strong")
-    elif settings.secret_key_path.exists():
-        load_or_create_key(settings.secret_key_path)
-        yield Finding(State.OK, "signing key", f"{settings.secret_key_path} holds 256 bits or more")
-    else:
+    clock = SystemClock()
+    folder = KeyFolder(settings.data, clock=clock, secret=settings.signing_secret)
+    if not folder.has_keys():
         yield Finding(State.OK, "signing key", "will be made at the first start")
+        return
+    keys = folder.read()
+    key, others = keys.signing, sum(each.lives_at(clock.now_ms()) for each in keys.keys) - 1
+    days = (clock.now_ms() - key.made_at_ms) // 86_400_000 if key.made_at_ms else None
+    made = "JWT_SECRET_KEY is set" if days is None else f"made {days} days ago"
+    text = f"{key.kid} signs with {key.algorithm} ({made}); {others} more can verify"
+    if settings.jwt_algorithm not in {None, key.algorithm}:
+        yield Finding(State.WARN, "signing key", f"{text}; JWT_ALGORITHM is another", "restart the service")
+    elif days is not None and days > OLD_KEY_DAYS:
+        yield Finding(State.WARN, "signing key", text, "voxgate signing rotate")
+    else:
+        yield Finding(State.OK, "signing key", text)
 
 
 def check_database(settings: Settings) -> Iterator[Finding]:

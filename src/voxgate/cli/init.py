@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from voxgate.cli.frame import data_option, opened, read_settings
-from voxgate.gate.signing import load_or_create_key
+from voxgate.gate.clock import SystemClock
+from voxgate.gate.signing import KeyFolder
 from voxgate.settings.reading import CONFIG_FILE
 from voxgate.settings.reference import commented_file
 
@@ -17,8 +18,7 @@ def init(data: str | None) -> None:
     # The production profile refuses to start without the key that is made here.
     settings = read_settings(data=data, profile="development")
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if settings.jwt_secret_key is None:
-        load_or_create_key(settings.secret_key_path)
+    KeyFolder(settings.data, clock=SystemClock(), secret=settings.signing_secret).open(settings.jwt_algorithm)
     _write_once(settings.data / CONFIG_FILE, commented_file())
     with opened(str(settings.data)):
         pass

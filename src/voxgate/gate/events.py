@@ -27,6 +27,7 @@ USER_CREATED = "user_created"
 USER_UPDATED = "user_updated"
 
 # The service's own.
+SIGNING_KEY_CHANGED = "signing_key_changed"
 STORE_UNAVAILABLE = "gate_store_unavailable"
 STORE_RECOVERED = "gate_store_recovered"
 TTS_JOB_SUBMITTED = "tts_job_submitted"

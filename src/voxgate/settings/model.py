@@ -46,6 +46,11 @@ class Settings(LimitSettings, CredentialSettings, SpeechSettings, BrowserSetting
         return self.data / "signing.json"
 
     @property
+    def signing_secret(self) -> bytes | None:
+        """The HS256 secret that is set, or None when the first key is a generated one."""
+        return None if self.jwt_secret_key is None else self.jwt_secret_key.get_secret_value().encode()
+
+    @property
     def gate_database_path(self) -> Path:
         """Where the embedded store of the gate lies."""
         return self.data / "gate.db"

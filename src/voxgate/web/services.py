@@ -188,7 +188,7 @@ def key_folder(settings: Settings, clock: Clock) -> KeyFolder:
 
 def _open_signer(settings: Settings, clock: Clock) -> Signer:
     return Signer(
-        key_folder(settings, clock).open(settings.jwt_algorithm),
+        KeyFolder(settings.data, clock=clock, secret=settings.signing_secret).open(settings.jwt_algorithm),
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
         access_expires_s=settings.jwt_access_token_expires_s,

@@ -63,9 +63,13 @@ class KeyFolder:
             raise ConfigurationError("JWT_ALGORITHM", "JWT_SECRET_KEY is a key for HS256; set one of the two")
         if wanted in {None, Algorithm.HS256} and self._secret is None and not self.path.exists():
             load_or_create_key(self._secret_path)
-        if not self._has_any() or (wanted is not None and self.read().signing.algorithm != wanted):
+        if not self.has_keys() or (wanted is not None and self.read().signing.algorithm != wanted):
             self._sign_with(wanted or Algorithm.HS256)
         return KeyRing(source=self)
+
+    def has_keys(self) -> bool:
+        """Tell whether there is a key; the first start makes one."""
+        return self._secret is not None or self.path.exists() or self._secret_path.exists()
 
     def stamp(self) -> Hashable:
         """Return what differs as soon as the file has changed, or None when there is none."""
