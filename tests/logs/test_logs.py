@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import multiprocessing
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -100,6 +101,48 @@ class TestLine:
         """One request cannot fill the disk."""
         line = json.loads(JsonLines().format(record_of(event="login", fields={"user_agent": "x" * 100_000})))
         assert len(line["user_agent"]) < 1100
+
+    @pytest.mark.parametrize("name", ["username", "endpoint", "user_agent", "request_id"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "bob\n2026-01-01 INFO Successful login: admin",
+            '"}\r\n{"event": "login", "success": true}',
+            "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J",
+            "\u202egnp.exe \u2066 \u200b\ufeff",
+            "\u2028\u2029\x85\x0b\x0c\x1c",
+            "\ud800 half a character",
+            "a" * 1_000_000,
+            "\n" * 1_000_000,
+            10**5000,
+            {"nested": "\n" * 10_000},
+        ],
+        ids=range(10),
+    )
+    def test_a_hostile_value_is_one_bounded_line(self, tmp_path, name, value):
+        """Line ends, terminal codes, bidirectional text or a megabyte: one line of ASCII, in the file too."""
+        path = tmp_path / "s.log"
+        SecurityLog(path).emit(record_of(event=events.LOGIN, fields={name: value, "success": False}))
+        written = path.read_bytes()
+        assert written.count(b"\n") == 1
+        assert written.isascii()
+        assert written.decode().strip().isprintable()
+        assert len(written) < 16_000
+        assert json.loads(written)["success"] is False
+
+    def test_a_secret_is_found_also_where_a_value_is_cut(self):
+        """What stands across the cut is looked for before it is cut."""
+        secret = "sk-vg_k1d_0123456789abcdefghij"
+        line = JsonLines().format(record_of(event="e", fields={"endpoint": "x" * 989 + "/" + secret}))
+        assert "sk-vg" not in line
+
+    def test_an_endless_exception_is_cut_at_its_beginning(self):
+        """The last lines of a traceback say what it was."""
+        record = record_of("broken")
+        record.exc_info = (ValueError, ValueError("x" * 100_000 + " the end"), None)
+        line = JsonLines().format(record)
+        assert len(line) < 11_000
+        assert "the end" in line
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), ["a"]])
     def test_any_value_gives_valid_json(self, value):
@@ -212,8 +255,47 @@ class TestWhere:
         """Two processes that find the file full begin one new file, not two."""
         handler = SecurityLog(tmp_path / "s.log", max_bytes=10)
         (tmp_path / "s.log").write_text("new")
-        handler._rotate()
+        handler._rotate(0.0)
         assert [found.name for found in tmp_path.iterdir()] == ["s.log"]
+
+    def test_an_old_file_is_begun_anew(self, tmp_path):
+        """By the time of its first line, whichever process wrote it."""
+        day_s = 86_400
+        for number, handler in enumerate(2 * [SecurityLog(tmp_path / "s.log", max_age_s=day_s)]):
+            handler.emit(record_of(event=f"e{number}", created=float(number)))
+        later = SecurityLog(tmp_path / "s.log", max_age_s=day_s)
+        later.emit(record_of(event="e2", created=float(day_s)))
+        later.emit(record_of(event="e3", created=day_s + 1.0))
+        old, new = (lines_of((tmp_path / name).read_text()) for name in ("s.log.1", "s.log"))
+        assert [line["event"] for line in old] == ["e0", "e1", "e2"]
+        assert [line["event"] for line in new] == ["e3"]
+
+    @pytest.mark.parametrize("first", ["", "not json\n", "[]\n", "{}\n"])
+    def test_a_first_line_of_another_make_does_not_stop_the_log(self, tmp_path, first):
+        """Its age counts from now."""
+        (tmp_path / "s.log").write_text(first)
+        handler = SecurityLog(tmp_path / "s.log", max_age_s=60)
+        handler.emit(record_of(event="a", created=1000.0))
+        handler.emit(record_of(event="b", created=1059.0))
+        assert [found.name for found in tmp_path.iterdir()] == ["s.log"]
+
+    def test_a_file_that_is_gone_when_its_turn_comes_is_left_alone(self, tmp_path):
+        """Another process has renamed it meanwhile."""
+        SecurityLog(tmp_path / "s.log", max_bytes=1)._rotate(0.0)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_line_that_a_full_disk_has_cut_spoils_no_other(self, tmp_path, monkeypatch, capsys):
+        """The next line stands on its own, and the loss is told."""
+        real, path = os.write, tmp_path / "s.log"
+        handler = SecurityLog(path)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", lambda file, line: real(file, line[:10]))
+            handler.emit(record_of(event="cut"))
+        assert capsys.readouterr().err.count("security events are being lost") == 1
+        handler.emit(record_of(event="whole"))
+        cut, whole = path.read_text().splitlines()
+        assert len(cut) == 10
+        assert json.loads(whole)["event"] == "whole"
 
     def test_processes_share_the_file_and_lose_no_line(self, tmp_path):
         """Also while files are being changed."""

@@ -1,0 +1,95 @@
+"""One form for every log line: one JSON object, bounded, without secrets, that no value can forge."""
+
+import json
+import logging
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from voxgate.gate import events
+
+REDACTED = "[redacted]"
+MAX_VALUE_CHARACTERS = 1000
+MAX_EXCEPTION_CHARACTERS = 10_000
+
+# What is longer is cut before secrets are looked for; no token of ours is as long as the rest.
+_MAX_READ_CHARACTERS = 16_000
+_MAX_INTEGER = 1 << 63
+
+# Whole fields that are never written, whatever they hold. `text` is what somebody wants spoken.
+_SECRET_FIELDS = frozenset(
+    {"access_token", "api_key", "authorization", "cookie", "password", "refresh_token", "secret", "text", "token"}
+)
+# Secrets by their form, wherever they stand.
+_SECRET_FORMS = re.compile(
+    r"eyJ[\w-]*\.[\w-]*\.[\w-]*"  # a JWT
+    r"|\b(?:sk|vgr|vgd)[-_][\w-]{8,}"  # an API key, a refresh or a device token
+    r"|(?<=://)[^\s/@]*:[^\s/@]*(?=@)"  # the user and password of an address
+    r"|(?P<lead>\b(?:bearer|basic)\s+|(?:passw(?:or)?d|secret|token|api[_-]?key)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&]+",
+    re.IGNORECASE,
+)
+
+
+def redact(text: str) -> str:
+    """Return the text without anything that has the form of a token, a key or a password."""
+    return _SECRET_FORMS.sub(lambda found: f"{found['lead'] or ''}{REDACTED}", text)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line, pure ASCII: a value can neither end a line nor start another."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
+        return json.dumps(fields_of(record), default=str)
+
+
+class ShortLines(logging.Formatter):
+    """Time, level, event and fields for the eyes of a developer; values are encoded all the same."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
+        fields = fields_of(record)
+        head = f"{str(fields.pop('timestamp'))[11:19]} {fields.pop('level')} {fields.pop('event')}"
+        return " ".join([head, *(f"{name}={json.dumps(value, default=str)}" for name, value in fields.items())])
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, object]:
+    """Return what a line says of a record: when, how grave, what, and its fields, cleaned."""
+    fields: dict[str, object] = {
+        "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        "level": record.levelname.lower(),
+        "event": getattr(record, "event", record.name),
+    }
+    given: Mapping[str, object] = getattr(record, "fields", {})
+    message = _describe(str(fields["event"]), given) if hasattr(record, "event") else record.getMessage()
+    if message:
+        fields["message"] = _cleaned("message", message)
+    fields |= {name: _cleaned(name, value) for name, value in given.items() if name not in fields}
+    if record.exc_info:
+        told = redact(logging.Formatter().formatException(record.exc_info)[-_MAX_READ_CHARACTERS:])
+        fields["exception"] = told[-MAX_EXCEPTION_CHARACTERS:]  # the last lines of a traceback say what it was
+    return fields
+
+
+def _describe(event: str, fields: Mapping[str, object]) -> str:
+    """Return the sentence that the second document writes for its three events, or an empty text."""
+    who = _cleaned("user_id", fields.get("user_id") or fields.get("username") or "unknown")
+    more = f", {fields['repeats']} more times" if "repeats" in fields else ""
+    sentences: dict[str, Callable[[], str]] = {
+        events.LOGIN: lambda: f"{'Successful login' if fields.get('success') else 'Failed login attempt'}: {who}",
+        events.API_KEY_USAGE: lambda: f"API key used: {who}{more}",
+        events.RATE_LIMIT_EXCEEDED: lambda: f"Rate limit exceeded: {who}{more}",
+    }
+    return sentences.get(event, str)()
+
+
+def _cleaned(name: str, value: object) -> object:
+    if name.lower() in _SECRET_FIELDS:
+        return REDACTED
+    if value is None or isinstance(value, bool) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < _MAX_INTEGER else "[huge number]"
+    text = redact(str(value)[:_MAX_READ_CHARACTERS])
+    return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[:MAX_VALUE_CHARACTERS]}..."
