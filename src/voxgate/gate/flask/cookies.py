@@ -71,7 +71,7 @@ class Cookies:
     def are_taken(self, rule: Rule) -> bool:
         """Say whether a route has to do with cookies: takes them, or is open and may set them."""
         has_use = not rule.credentials or not rule.credentials.isdisjoint(_TOKENS)
-        return has_use and (self.is_on if rule.cookies is None else rule.cookies)
+        return has_use and not rule.is_exempt and (self.is_on if rule.cookies is None else rule.cookies)
 
     def present(self, environ: dict[str, Any], rule: Rule) -> str:
         """Put what the request's cookies show where ``credentials.read`` finds it, and return its text."""
