@@ -11,6 +11,7 @@ from voxgate.accounts.database import Database
 from voxgate.accounts.directory import SqlDirectory
 from voxgate.accounts.lifecycle import Accounts
 from voxgate.accounts.passwords import Hasher
+from voxgate.accounts.session_values import Lifetime
 from voxgate.accounts.sessions import Sessions
 from voxgate.gate.stores import SqliteStore
 from voxgate.gate.tokens import Signer
@@ -82,7 +83,7 @@ def accounts(database, store, hasher, clock):
 
 @pytest.fixture
 def sessions(database, store, signer, clock):
-    return Sessions(database, store, signer, clock=clock, lifetime_s=LIFETIME_S)
+    return Sessions(database, store, signer, clock=clock, lifetime=Lifetime(absolute_s=LIFETIME_S))
 
 
 @pytest.fixture

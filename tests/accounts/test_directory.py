@@ -41,9 +41,9 @@ def test_states_are_what_was_written(directory, register, sessions):
     key = parse_key(made.api_key)
     assert directory.find_account(subject) == AccountState(subject=subject, tier="standard", is_active=True, version=1)
     assert directory.find_session(pair.session_id) == SessionState(
-        pair.session_id, subject, START_MS + LIFETIME_S * 1000
+        pair.session_id, subject, START_MS + LIFETIME_S * 1000, idle_ends_at_ms=START_MS + LIFETIME_S * 1000
     )
-    assert directory.find_key(key.key_id) == KeyState(key.key_id, subject, key.digest)
+    assert directory.find_key(key.key_id) == KeyState(key.key_id, subject, key.digest, version=1)
 
 
 def test_unknown_records_are_none(directory):

@@ -109,11 +109,11 @@ class TestEndAll:
         }[end]
         end_session, answered = store.end_session, []
 
-        def fail_at_the_second(session_id, *, expires_at_ms):
+        def fail_at_the_second(session_id, *, expires_at_ms, subject):
             if answered:
                 raise StoreUnavailableError("away")
             answered.append(session_id)
-            end_session(session_id, expires_at_ms=expires_at_ms)
+            end_session(session_id, expires_at_ms=expires_at_ms, subject=subject)
 
         with monkeypatch.context() as down:
             down.setattr(store, "end_session", fail_at_the_second)

@@ -8,7 +8,7 @@ import pytest
 from tests.accounts.conftest import START_MS
 from tests.accounts.test_api_keys import ask
 
-from voxgate.accounts.key_values import KEEP, MAX_OVERLAP_S, Rotation
+from voxgate.accounts.key_values import MAX_OVERLAP_S, Rotation
 from voxgate.gate.errors import Refusal, StoreUnavailableError
 
 READ, GENERATE = frozenset({"tts:read"}), frozenset({"tts:generate"})
@@ -63,7 +63,7 @@ class TestChange:
 
     def test_what_is_not_named_stays(self, api_keys, account, key):
         """A new name changes the name."""
-        changed = api_keys.change(account.subject, key.key_id, name="phone\n", expires_in_s=KEEP)
+        changed = api_keys.change(account.subject, key.key_id, name="phone\n")
         assert (changed.name, changed.scopes, changed.expires_at_ms) == ("phone", READ, key.info.expires_at_ms)
         assert info_of(api_keys, account, key.key_id) == changed
 
@@ -198,7 +198,7 @@ class TestRotate:
     def test_end_that_the_store_missed_is_told_when_asked_again(self, api_keys, account, key, store, monkeypatch):
         """An old key that SQL has ended does not live on at the gate."""
 
-        def refuse(_key_id):
+        def refuse(_key_id, **_):
             raise StoreUnavailableError("away")
 
         with monkeypatch.context() as down:

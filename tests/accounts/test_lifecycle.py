@@ -125,7 +125,7 @@ class TestRegister:
     def test_conflict_that_nobody_explains_is_not_hidden(self, register, monkeypatch):
         """A violation that is neither name nor address is a defect and is raised as one."""
         subject = register().account.subject
-        monkeypatch.setattr("voxgate.accounts.lifecycle.secrets.token_hex", lambda _size: subject)
+        monkeypatch.setattr("voxgate.accounts.registration.secrets.token_hex", lambda _size: subject)
         with pytest.raises(Exception, match=r"UNIQUE constraint failed: users\.subject") as caught:
             register("other", "other@example.com")
         assert "argon2" not in str(caught.value)

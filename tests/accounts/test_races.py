@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from voxgate.accounts.database import Database, DatabaseUnavailableError
-from voxgate.accounts.lifecycle import Accounts, Registration
+from voxgate.accounts.lifecycle import Accounts
+from voxgate.accounts.registration import Registration
 from voxgate.gate.decision import Query
 from voxgate.gate.principal import CredentialKind
 

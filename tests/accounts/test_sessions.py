@@ -4,6 +4,8 @@ import pytest
 from tests.accounts.conftest import LIFETIME_S, START_MS
 
 from voxgate.accounts.models import UserSession
+from voxgate.accounts.session_values import Lifetime
+from voxgate.accounts.sessions import Sessions
 from voxgate.gate.decision import Query
 from voxgate.gate.errors import Refusal, StoreUnavailableError
 from voxgate.gate.principal import CredentialKind
@@ -52,12 +54,53 @@ class TestOpen:
 
 
 class TestRefresh:
-    def test_gives_a_new_access_token_and_the_same_refresh_token(self, sessions, pair, account, clock):
-        """A session can be carried on until it ends."""
+    def test_gives_the_tokens_of_the_next_generation(self, sessions, pair, account, signer, clock):
+        """A session can be carried on; each refresh token has one successor, however often it is asked for."""
         clock.at_ms += 1_000_000
-        again = sessions.refresh(pair.session_id, account.subject)
-        assert again.access_token != pair.access_token
-        assert (again.refresh_token, again.session_id) == (pair.refresh_token, pair.session_id)
+        first, again = (sessions.refresh(pair.session_id, account.subject, generation=0) for _ in range(2))
+        assert first.refresh_token == again.refresh_token != pair.refresh_token
+        assert signer.verify_refresh(first.refresh_token).counter == 1
+        assert signer.verify_access(first.access_token, now_ms=clock.at_ms).generation == 1
+        assert first.session_id == pair.session_id
+
+    def test_keeps_the_scopes_of_the_session(self, sessions, pair, account, signer, clock):
+        """What was opened for little is refreshed for no more."""
+        scopes = frozenset({"tts:read"})
+        again = sessions.refresh(pair.session_id, account.subject, scopes=scopes)
+        assert signer.verify_refresh(again.refresh_token).scopes == scopes
+        assert signer.verify_access(again.access_token, now_ms=clock.at_ms).scopes == scopes
+
+    def test_writes_the_generation_and_never_goes_back(self, sessions, pair, account, directory):
+        """What a store that has lost everything is told: the newest refresh token that has come back."""
+        for generation in (3, 1, 2):
+            sessions.refresh(pair.session_id, account.subject, generation=generation)
+        assert directory.find_session(pair.session_id).generation == 3
+
+    def test_strict_mode_writes_that_the_successor_has_come(self, database, store, signer, clock, account, directory):
+        """A store that has lost everything refuses the second use as well."""
+        strict = Sessions(database, store, signer, clock=clock, lifetime=Lifetime(is_strict=True))
+        pair = strict.open(account, address="", device="")
+        strict.refresh(pair.session_id, account.subject, generation=0)
+        assert directory.find_session(pair.session_id).generation == 1
+
+    def test_moves_the_idle_end_and_never_back_nor_beyond_the_absolute_one(
+        self, database, store, signer, clock, account, directory
+    ):
+        """A session that is used goes on until its absolute end, whichever refresh comes last."""
+        lifetime = Lifetime(absolute_s=3_600, idle_s=1_000)
+        sessions = Sessions(database, store, signer, clock=clock, lifetime=lifetime)
+        pair = sessions.open(account, address="", device="")
+        assert pair.refresh_expires_in_s == 1_000
+        idle_end = lambda: directory.find_session(pair.session_id).idle_ends_at_ms - START_MS  # noqa: E731
+        assert idle_end() == 1_000_000
+        clock.at_ms += 600_000
+        assert sessions.refresh(pair.session_id, account.subject).refresh_expires_in_s == 1_000
+        clock.at_ms -= 300_000
+        sessions.refresh(pair.session_id, account.subject)
+        assert idle_end() == 1_600_000
+        clock.at_ms = START_MS + 3_500_000
+        assert sessions.refresh(pair.session_id, account.subject).refresh_expires_in_s == 100
+        assert idle_end() == 3_600_000
 
     def test_promises_no_more_than_the_session_has_left(self, sessions, pair, account, clock):
         """Near its end a session tells the seconds that are left, not the token's own life."""
@@ -72,11 +115,11 @@ class TestRefresh:
         assert sessions.refresh(pair.session_id, account.subject) == Refusal("TOKEN_EXPIRED")
 
     def test_disabled_account_gets_nothing(self, accounts, sessions, pair, account):
-        """A disabled account refreshes no session; an enabled one does again."""
+        """Disabling ends every session for ever; enabling the account again brings none back."""
         accounts.set_active(account.subject, False)
         assert sessions.refresh(pair.session_id, account.subject) == Refusal("ACCOUNT_DISABLED")
         accounts.set_active(account.subject, True)
-        assert sessions.refresh(pair.session_id, account.subject).session_id == pair.session_id
+        assert sessions.refresh(pair.session_id, account.subject) == Refusal("TOKEN_REVOKED")
 
     def test_unknown_or_foreign_session_gets_nothing(self, sessions, pair, account):
         """A session belongs to one account."""
@@ -112,7 +155,7 @@ class TestEnd:
     def test_store_that_was_down_is_told_by_the_same_logout_again(self, sessions, pair, store, monkeypatch):
         """The truth stands in SQL first; repeating the logout brings it to the gate."""
 
-        def refuse(_session_id, *, expires_at_ms):
+        def refuse(_session_id, *, expires_at_ms, **_):
             raise StoreUnavailableError(str(expires_at_ms))
 
         with monkeypatch.context() as down:

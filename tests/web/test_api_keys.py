@@ -56,6 +56,9 @@ class TestMake:
             "created_at": "2027-01-15T08:00:00Z",
             "expires_at": "2027-01-16T08:00:00Z",
             "successor_id": None,
+            "allowed_networks": [],
+            "limits": {},
+            "last_used_at": None,
         }
         assert listed()[key["id"]] == key
         assert text not in str(events) + client.get(KEYS, headers=auth_headers).text

@@ -47,9 +47,11 @@ class TestList:
             environ_base={"REMOTE_ADDR": "203.0.113.9"},
         )
         phone, this = listed()
-        assert phone.keys() == {"id", "device", "address", "created_at", "expires_at", "is_current"}
+        told = {"id", "device", "address", "created_at", "last_seen_at", "expires_at", "idle_expires_at", "is_current"}
+        assert phone.keys() == told
         assert (phone["device"], phone["address"]) == ("phone/1 " + "x" * 192, "203.0.113.9")
         assert (phone["created_at"], phone["expires_at"]) == ("2027-01-15T08:00:05Z", "2027-02-14T08:00:05Z")
+        assert (phone["last_seen_at"], phone["idle_expires_at"]) == ("2027-01-15T08:00:05Z", "2027-01-22T08:00:05Z")
         assert (this["address"], this["is_current"], phone["is_current"]) == ("127.0.0.1", True, False)
         assert ann["refresh_token"] not in client.get(SESSIONS, headers=auth_headers).text
 

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from voxgate.accounts.models import User
-from voxgate.gate.decision import AccountState
 
 PREMIUM = "premium"
+ADMIN = "admin"
+ROLES = (ADMIN,)
+"""Every role that an account can have; without one it manages nothing but itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class Account:
         is_active: False once the operator has disabled it.
         created_at_ms: Milliseconds since the epoch, UTC.
         version: Grows with every change of the account.
+        roles: What it may do beyond its own affairs; nothing unless granted.
+        limits: Limits of its own, which come before those of its tier; a canonical text.
     """
 
     subject: str
@@ -30,6 +34,8 @@ class Account:
     is_active: bool
     created_at_ms: int
     version: int
+    roles: frozenset[str] = frozenset()
+    limits: str = ""
 
     @property
     def is_premium(self) -> bool:
@@ -37,9 +43,9 @@ class Account:
         return self.tier == PREMIUM
 
     @property
-    def state(self) -> AccountState:
-        """What the gate's store needs to know of it."""
-        return AccountState(subject=self.subject, tier=self.tier, is_active=self.is_active, version=self.version)
+    def is_admin(self) -> bool:
+        """Whether it may manage other accounts and the tiers."""
+        return ADMIN in self.roles
 
     @classmethod
     def of(cls, user: User) -> Self:
@@ -52,4 +58,6 @@ class Account:
             is_active=user.is_active,
             created_at_ms=user.created_at_ms,
             version=user.version,
+            roles=frozenset(user.roles.split()),
+            limits=user.limits,
         )

@@ -1,13 +1,15 @@
 """The gate's view of SQL: what its store reads when it does not know an account, a session or a key."""
 
-from voxgate.accounts.account import Account
+from sqlalchemy.orm import Session
+
 from voxgate.accounts.database import Database
-from voxgate.accounts.models import ApiKey, User, UserSession
+from voxgate.accounts.limit_terms import read_limits, write_limits
+from voxgate.accounts.models import ApiKey, TierRow, User, UserSession
 from voxgate.gate.decision import AccountState, KeyState, SessionState
 
 
 class SqlDirectory:
-    """The gate's directory over the accounts' database; one primary-key read per question.
+    """The gate's directory over the accounts' database; one or two primary-key reads per question.
 
     Every method raises DatabaseUnavailableError when the database cannot answer.
 
@@ -22,7 +24,7 @@ class SqlDirectory:
         """Return the account, or None when there is none."""
         with self._database.reading() as session:
             user = session.get(User, subject)
-            return None if user is None else Account.of(user).state
+            return None if user is None else account_state(session, user)
 
     def find_session(self, session_id: str) -> SessionState | None:
         """Return the session, or None when there is none."""
@@ -36,6 +38,28 @@ class SqlDirectory:
             row = session.get(ApiKey, key_id)
             return None if row is None else key_state(row)
 
+    def end_session(self, session_id: str, *, now_ms: int) -> None:
+        """End a session that the store has ended, because one of its refresh tokens was used again."""
+        with self._database.session() as session:
+            row = session.get(UserSession, session_id, with_for_update=True)
+            if row is not None and row.ended_at_ms is None:
+                row.ended_at_ms = now_ms
+
+
+def account_state(session: Session, user: User) -> AccountState:
+    """Return what the gate's store needs to know of an account: its own limits come before those of its tier.
+
+    Args:
+        session: The transaction in which the account was read.
+        user: The account.
+    """
+    row = session.get(TierRow, user.tier)
+    of_tier = "" if row is None else row.limits
+    limits = write_limits({**read_limits(of_tier), **read_limits(user.limits)}) if of_tier else user.limits
+    return AccountState(
+        subject=user.subject, tier=user.tier, is_active=user.is_active, version=user.version, limits=limits
+    )
+
 
 def session_state(row: UserSession) -> SessionState:
     """Return what the gate's store needs to know of a session."""
@@ -44,6 +68,8 @@ def session_state(row: UserSession) -> SessionState:
         subject=row.subject,
         expires_at_ms=row.expires_at_ms,
         is_ended=row.ended_at_ms is not None,
+        generation=row.generation,
+        idle_ends_at_ms=row.idle_ends_at_ms,
     )
 
 
@@ -56,4 +82,7 @@ def key_state(row: ApiKey) -> KeyState:
         scopes=frozenset(row.scopes.split()),
         expires_at_ms=row.expires_at_ms,
         is_ended=row.ended_at_ms is not None,
+        version=row.version,
+        networks=tuple(row.networks.split()),
+        limits=row.limits,
     )

@@ -1,54 +1,41 @@
-"""The life of an account: registered, found, disabled and enabled, moved between tiers, given a new password."""
+"""The life of an account: registered, found, disabled, enabled, changed, given a new password, deleted."""
 
-import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import TypedDict, Unpack
 
-from sqlalchemy import exc, or_, select
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
-from voxgate.accounts.account import PREMIUM, Account
-from voxgate.accounts.api_keys import make_row
+from voxgate.accounts.account import PREMIUM, ROLES, Account
+from voxgate.accounts.changing import AccountChanges
 from voxgate.accounts.database import Database
-from voxgate.accounts.directory import key_state
+from voxgate.accounts.limit_terms import find_limit_faults, merge_limits
 from voxgate.accounts.login import find_user
-from voxgate.accounts.models import User, UserSession
-from voxgate.accounts.names import find_email_fault, find_username_fault, fold, normalize
+from voxgate.accounts.models import ApiKey, TierRow, User, UserSession
 from voxgate.accounts.password_rules import rules_for
 from voxgate.accounts.passwords import Hasher
-from voxgate.accounts.sessions import end_rows, tell_ends
-from voxgate.gate.api_keys import new_key
+from voxgate.accounts.registration import Registrar, Registration
+from voxgate.accounts.session_rows import find_ended, tell_ends
 from voxgate.gate.clock import Clock
 from voxgate.gate.decision import DEFAULT_TIER
 from voxgate.gate.errors import FieldFault, Refusal
 from voxgate.gate.stores.base import Store
 
 TIERS = (DEFAULT_TIER, PREMIUM)
-FIRST_KEY_NAME = "first key"
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """A new account.
+class Terms(TypedDict, total=False):
+    """What is to change of an account; what is absent stays.
 
     Attributes:
-        account: The account.
-        api_key: Text of its first API key; shown once and kept nowhere.
-        warnings: Why a better password would be wise.
+        tier: Name of a tier that there is.
+        is_active: False disables the account.
+        limits: Limits of its own by policy; None takes one back.
     """
 
-    account: Account
-    api_key: str = field(repr=False)
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    username: str
-    email: str
-
-    @property
-    def keys(self) -> tuple[str, str]:
-        return fold(self.username), fold(self.email)
+    tier: str
+    is_active: bool
+    limits: Mapping[str, str | None]
 
 
 class Accounts:
@@ -63,17 +50,30 @@ class Accounts:
         hasher: The hasher of the service.
         clock: The time of every change.
         profile: ``development`` or ``production``; chooses the password rules.
+        policies: The policies whose limits an account can have of its own.
 
     Raises:
         ConfigurationError: There is no such profile.
     """
 
-    def __init__(self, database: Database, store: Store, *, hasher: Hasher, clock: Clock, profile: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        *,
+        hasher: Hasher,
+        clock: Clock,
+        profile: str,
+        policies: frozenset[str] = frozenset(),
+    ) -> None:
         self._database = database
         self._store = store
         self._hasher = hasher
         self._clock = clock
         self._rules = rules_for(profile)
+        self._policies = policies
+        self._changes = AccountChanges(database, store, clock=clock)
+        self._registrar = Registrar(database, store, hasher=hasher, clock=clock, rules=self._rules)
 
     def register(self, *, username: str, email: str, password: str) -> Registration | Refusal:
         """Make an account with its first API key, which works at once.
@@ -87,28 +87,12 @@ class Accounts:
             The account, or a refusal: MISSING_FIELDS, VALIDATION_FAILED, USERNAME_TAKEN, EMAIL_TAKEN,
             HASHING_BUSY.
         """
-        if not (username and email and password):
-            return Refusal("MISSING_FIELDS")
-        candidate = _Candidate(username=normalize(username), email=normalize(email))
-        judgement = self._rules.judge(password, context=(candidate.username, candidate.email))
-        faults = _find_name_faults(candidate) + tuple(FieldFault("/password", text) for text in judgement.faults)
-        if faults:
-            return Refusal("VALIDATION_FAILED", faults=faults)
-        # Asked twice: here to spare the hash, and in the transaction to be right.
-        taken = self._find_taken(candidate)
-        if taken is not None:
-            return taken
-        password_hash = self._hasher.hash(password)  # before the transaction: no lock is held while hashing
-        if isinstance(password_hash, Refusal):
-            return password_hash
-        created = self._create(candidate, password_hash=password_hash)
-        if isinstance(created, Refusal):
-            return created
-        account, api_key = created
-        return Registration(account=account, api_key=api_key, warnings=judgement.warnings)
+        return self._registrar.register(username=username, email=email, password=password)
 
     def find(self, subject: str) -> Account | None:
         """Return the account with this id, or None."""
+        if not (subject.isascii() and subject.isalnum()):  # PostgreSQL takes no NUL
+            return None
         with self._database.reading() as session:
             user = session.get(User, subject)
             return None if user is None else Account.of(user)
@@ -118,37 +102,73 @@ class Accounts:
         user = find_user(self._database, username_or_email)
         return None if user is None else Account.of(user)
 
-    def list(self) -> tuple[Account, ...]:
-        """Return every account, oldest first."""
-        with self._database.reading() as session:
-            users = session.scalars(select(User).order_by(User.created_at_ms, User.subject))
-            return tuple(Account.of(user) for user in users)
+    def list(self, *, after: str = "", limit: int | None = None) -> tuple[Account, ...]:
+        """Return accounts, oldest first; every one unless bounded.
 
-    def set_active(self, subject: str, is_active: bool) -> Account | Refusal:  # noqa: FBT001 -- the verb's only object
-        """Enable or disable an account; holds from the next request, in every process.
-
-        Returns:
-            The account as it is now, or the refusal ACCOUNT_UNKNOWN.
+        Args:
+            after: Id of the account behind which the list begins.
+            limit: How many at most.
         """
+        wanted = select(User).order_by(User.created_at_ms, User.subject)
+        with self._database.reading() as session:
+            last = session.get(User, after) if after.isascii() and after.isalnum() else None
+            if last is not None:
+                is_later = User.created_at_ms > last.created_at_ms
+                is_next = (User.created_at_ms == last.created_at_ms) & (User.subject > last.subject)
+                wanted = wanted.where(is_later | is_next)
+            return tuple(Account.of(user) for user in session.scalars(wanted.limit(limit)))
 
-        def change(user: User) -> None:
-            user.is_active = is_active
+    def change(self, subject: str, **terms: Unpack[Terms]) -> Account | Refusal:
+        """Change an account's tier, state and own limits, all or none of them; holds from the next request.
 
-        return self._change(subject, change)
+        A disabled account's sessions end for ever; its API keys are refused until it is enabled again.
 
-    def set_tier(self, subject: str, tier: str) -> Account | Refusal:
-        """Move an account to another tier; its limits hold from the next request.
+        Args:
+            subject: The account.
+            terms: What changes.
 
         Returns:
             The account as it is now, or a refusal: VALIDATION_FAILED, ACCOUNT_UNKNOWN.
         """
-        if tier not in TIERS:
-            return Refusal("VALIDATION_FAILED", faults=(FieldFault("/tier", f"must be one of {', '.join(TIERS)}"),))
+        limits, is_active = terms.get("limits") or {}, terms.get("is_active")
+        faults = find_limit_faults(limits, self._policies)
+        if faults:
+            return Refusal("VALIDATION_FAILED", faults=faults)
 
-        def change(user: User) -> None:
-            user.tier = tier
+        def change(user: User, session: Session) -> Refusal | None:
+            tier = terms.get("tier", user.tier)
+            if tier != user.tier and not is_tier(session, tier):
+                return Refusal("VALIDATION_FAILED", faults=(FieldFault("/tier", "must be the name of a tier"),))
+            user.tier, user.limits = tier, merge_limits(user.limits, limits)
+            user.is_active = user.is_active if is_active is None else is_active
+            return None
 
-        return self._change(subject, change)
+        if is_active:
+            self._tell_ends_of_disabled(subject)
+        return self._changes.make(subject, change, ends_sessions=is_active is False)
+
+    def set_active(self, subject: str, is_active: bool) -> Account | Refusal:  # noqa: FBT001 -- the verb's only object
+        """Enable or disable an account; see ``change``."""
+        return self.change(subject, is_active=is_active)
+
+    def set_tier(self, subject: str, tier: str) -> Account | Refusal:
+        """Move an account to another tier; see ``change``."""
+        return self.change(subject, tier=tier)
+
+    def set_role(self, subject: str, role: str, *, is_granted: bool) -> Account | Refusal:
+        """Give an account a role, or take it back; holds from the next request.
+
+        Returns:
+            The account as it is now, or a refusal: VALIDATION_FAILED, ACCOUNT_UNKNOWN.
+        """
+        if role not in ROLES:
+            return Refusal("VALIDATION_FAILED", faults=(FieldFault("/role", f"must be one of {', '.join(ROLES)}"),))
+
+        def change(user: User, _session: Session) -> None:
+            roles = set(user.roles.split()) | {role} if is_granted else set(user.roles.split()) - {role}
+            user.roles = " ".join(sorted(roles))
+
+        return self._changes.make(subject, change)
 
     def set_password(self, subject: str, password: str) -> Account | Refusal:
         """Give an account a new password and end all its sessions; its API keys stay.
@@ -165,10 +185,10 @@ class Accounts:
         if isinstance(password_hash, Refusal):
             return password_hash
 
-        def change(user: User) -> None:
+        def change(user: User, _session: Session) -> None:
             user.password_hash = password_hash
 
-        return self._change(subject, change, ends_sessions=True)
+        return self._changes.make(subject, change, ends_sessions=True)
 
     def change_password(self, subject: str, *, current: str, new: str, session_id: str) -> Account | Refusal:
         """Give an account a new password for the one that it has, and end all its sessions but one.
@@ -182,27 +202,66 @@ class Accounts:
         Returns:
             The account as it is now, or a refusal: WRONG_PASSWORD, VALIDATION_FAILED, HASHING_BUSY.
         """
-        with self._database.reading() as session:
-            user = session.get(User, subject)
-        known = None if user is None else user.password_hash
-        is_right = self._hasher.verify(known, password=current)
-        if isinstance(is_right, Refusal):
-            return is_right
-        if user is None or not is_right:
-            return Refusal("WRONG_PASSWORD")
+        user = self._prove(subject, current)
+        if isinstance(user, Refusal):
+            return user
         if new == current:
             return Refusal("VALIDATION_FAILED", faults=(FieldFault("/new_password", "must be another one"),))
-        password_hash = self._hash_for(Account.of(user), new, pointer="/new_password")
+        known, password_hash = user.password_hash, self._hash_for(Account.of(user), new, pointer="/new_password")
         if isinstance(password_hash, Refusal):
             return password_hash
 
-        def change(user: User) -> Refusal | None:
+        def change(user: User, _session: Session) -> Refusal | None:
             if user.password_hash != known:
                 return Refusal("WRONG_PASSWORD")  # another change was first, and what was proven is proven no more
             user.password_hash = password_hash
             return None
 
-        return self._change(subject, change, ends_sessions=True, but=session_id)
+        return self._changes.make(subject, change, ends_sessions=True, but=session_id)
+
+    def delete(self, subject: str, *, password: str | None = None) -> Refusal | None:
+        """Delete an account with its sessions, keys, names and password; its credentials are dead when this returns.
+
+        Args:
+            subject: The account.
+            password: Its password as it was typed, when its owner asks; None for the operator.
+
+        Returns:
+            None when it is done, or a refusal: ACCOUNT_UNKNOWN, WRONG_PASSWORD, HASHING_BUSY.
+        """
+        proven = None if password is None else self._prove(subject, password)
+        if isinstance(proven, Refusal):
+            return proven
+
+        def disable(user: User, _session: Session) -> Refusal | None:
+            if proven is not None and user.password_hash != proven.password_hash:
+                return Refusal("WRONG_PASSWORD")
+            user.is_active = False
+            return None
+
+        # Disabled first: once the store knows that, nothing of the account is accepted any more, whatever fails below.
+        disabled = self._changes.make(subject, disable, ends_sessions=True)
+        if isinstance(disabled, Refusal):
+            return disabled
+        with self._database.session() as session:
+            session.execute(select(User.subject).where(User.subject == subject).with_for_update())
+            sessions = list(session.scalars(select(UserSession).where(UserSession.subject == subject)))
+            key_ids = list(session.scalars(select(ApiKey.key_id).where(ApiKey.subject == subject)))
+            for table in (UserSession, ApiKey, User):
+                session.execute(delete(table).where(table.subject == subject))
+        for key_id in key_ids:
+            self._store.end_key(key_id, subject=subject)
+        tell_ends(self._store, sessions)
+        return None
+
+    def _prove(self, subject: str, password: str) -> User | Refusal:
+        """Return the row of an account for its password; one hash, whatever the answer."""
+        with self._database.reading() as session:
+            user = session.get(User, subject)
+        is_right = self._hasher.verify(None if user is None else user.password_hash, password=password)
+        if isinstance(is_right, Refusal):
+            return is_right
+        return Refusal("WRONG_PASSWORD") if user is None or not is_right else user
 
     def _hash_for(self, account: Account, password: str, *, pointer: str) -> str | Refusal:
         judgement = self._rules.judge(password, context=(account.username, account.email))
@@ -210,85 +269,15 @@ class Accounts:
             return Refusal("VALIDATION_FAILED", faults=tuple(FieldFault(pointer, text) for text in judgement.faults))
         return self._hasher.hash(password)
 
-    def _create(self, candidate: _Candidate, *, password_hash: str) -> tuple[Account, str] | Refusal:
-        now_ms = self._clock.now_ms()
-        user = _make_user(candidate, password_hash=password_hash, now_ms=now_ms)
-        key = new_key()
-        key_row = make_row(key, user.subject, name=FIRST_KEY_NAME, now_ms=now_ms)
-        try:
-            with self._database.session() as session:
-                session.add(user)
-                session.flush()
-                session.add(key_row)
-        except exc.IntegrityError:
-            # Another registration was first. The driver's text says which name it took, each in its own
-            # words; asking is the same everywhere.
-            taken = self._find_taken(candidate)
-            if taken is None:
-                raise
-            return taken
-        account = Account.of(user)
-        self._store.put_state(account.state)
-        self._store.put_state(key_state(key_row))
-        return account, key.text
-
-    def _find_taken(self, candidate: _Candidate) -> Refusal | None:
-        username_key, email_key = candidate.keys
-        wanted = select(User.username_key).where(or_(User.username_key == username_key, User.email_key == email_key))
+    def _tell_ends_of_disabled(self, subject: str) -> None:
+        """Tell the store what ended while an account was disabled, before any of it could be accepted again."""
         with self._database.reading() as session:
-            found = session.scalars(wanted).all()
-        if not found:
-            return None
-        return Refusal("USERNAME_TAKEN" if username_key in found else "EMAIL_TAKEN")
-
-    def _change(
-        self,
-        subject: str,
-        change: Callable[[User], Refusal | None],
-        *,
-        ends_sessions: bool = False,
-        but: str | None = None,
-    ) -> Account | Refusal:
-        now_ms = self._clock.now_ms()
-        ended: list[UserSession] = []
-        with self._database.session() as session:
-            user = session.get(User, subject, with_for_update=True)
-            if user is None:
-                return Refusal("ACCOUNT_UNKNOWN")
-            refusal = change(user)
-            if refusal is not None:
-                return refusal
-            # Every change has its own version, so that the store never keeps an older state.
-            user.version += 1
-            user.updated_at_ms = now_ms
-            if ends_sessions:
-                ended, _ = end_rows(session, subject, now_ms=now_ms, but=but)
-        account = Account.of(user)
-        self._store.put_state(account.state)
+            user = session.get(User, subject)
+            is_disabled = user is not None and not user.is_active
+            ended = find_ended(session, subject, now_ms=self._clock.now_ms()) if is_disabled else []
         tell_ends(self._store, ended)
-        return account
 
 
-def _find_name_faults(candidate: _Candidate) -> tuple[FieldFault, ...]:
-    found = (
-        ("/username", find_username_fault(candidate.username)),
-        ("/email", find_email_fault(candidate.email)),
-    )
-    return tuple(FieldFault(pointer, detail) for pointer, detail in found if detail is not None)
-
-
-def _make_user(candidate: _Candidate, *, password_hash: str, now_ms: int) -> User:
-    username_key, email_key = candidate.keys
-    return User(
-        subject=secrets.token_hex(16),
-        username=candidate.username,
-        username_key=username_key,
-        email=candidate.email,
-        email_key=email_key,
-        password_hash=password_hash,
-        tier=DEFAULT_TIER,
-        is_active=True,
-        version=1,
-        created_at_ms=now_ms,
-        updated_at_ms=now_ms,
-    )
+def is_tier(session: Session, name: str) -> bool:
+    """Tell whether there is a tier of this name, built in or defined as data."""
+    return name in TIERS or (name.isprintable() and session.get(TierRow, name) is not None)

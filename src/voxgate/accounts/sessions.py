@@ -1,18 +1,16 @@
 """Sessions: open one at login, refresh its tokens, end it; SQL first, then the gate's store."""
 
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Self
 
-from sqlalchemy import ColumnElement, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import or_, select
 
 from voxgate.accounts.account import Account
 from voxgate.accounts.database import Database
-from voxgate.accounts.directory import session_state
+from voxgate.accounts.directory import account_state, session_state
 from voxgate.accounts.models import User, UserSession
 from voxgate.accounts.names import clean_label
+from voxgate.accounts.session_rows import end_rows, mark_ended, tell_ends, to_end
+from voxgate.accounts.session_values import Lifetime, SessionInfo, TokenPair
 from voxgate.gate.clock import Clock
 from voxgate.gate.errors import Refusal
 from voxgate.gate.stores.base import Store
@@ -22,56 +20,7 @@ MAX_LISTED = 500
 
 _ADDRESS_CHARACTERS = 64
 _DEVICE_CHARACTERS = 200
-# An end that the store missed is told again by the same request, when it comes within this time.
-_RETOLD_MS = 3_600_000
 _BATCH = 500
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPair:
-    """The tokens of a session.
-
-    Attributes:
-        access_token: JWT for every route; secret.
-        refresh_token: Opaque, for more access tokens; secret.
-        expires_in_s: Seconds that the access token lives.
-        session_id: The session; safe to log.
-    """
-
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
-    expires_in_s: int
-    session_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class SessionInfo:
-    """What a list tells of a session; nothing of it opens anything.
-
-    Attributes:
-        session_id: The session; safe to log.
-        device: The client's own name for itself at login; may be empty.
-        address: Where the login came from.
-        created_at_ms: Time of the login, milliseconds since the epoch, UTC.
-        expires_at_ms: When it ends by itself.
-    """
-
-    session_id: str
-    device: str
-    address: str
-    created_at_ms: int
-    expires_at_ms: int
-
-    @classmethod
-    def of(cls, row: UserSession) -> Self:
-        """Return the value of a row."""
-        return cls(
-            session_id=row.session_id,
-            device=row.device,
-            address=row.address,
-            created_at_ms=row.created_at_ms,
-            expires_at_ms=row.expires_at_ms,
-        )
 
 
 class Sessions:
@@ -82,17 +31,17 @@ class Sessions:
         store: The gate's store, told after SQL has committed.
         signer: Makes the tokens.
         clock: The time of beginning and end.
-        lifetime_s: Seconds after which a session ends by itself, refreshed or not.
+        lifetime: How long a session lives.
     """
 
     def __init__(
-        self, database: Database, store: Store, signer: Signer, *, clock: Clock, lifetime_s: int = 2_592_000
+        self, database: Database, store: Store, signer: Signer, *, clock: Clock, lifetime: Lifetime | None = None
     ) -> None:
         self._database = database
         self._store = store
         self._signer = signer
         self._clock = clock
-        self._lifetime_ms = lifetime_s * 1000
+        self._lifetime = lifetime or Lifetime()
 
     def open(self, account: Account, *, address: str, device: str) -> TokenPair | Refusal:
         """Open a session for an account that has just proven itself.
@@ -120,44 +69,64 @@ class Sessions:
                 session_id=secrets.token_hex(16),
                 subject=account.subject,
                 created_at_ms=now_ms,
-                expires_at_ms=now_ms + self._lifetime_ms,
+                expires_at_ms=now_ms + self._lifetime.absolute_s * 1000,
                 ended_at_ms=None,
+                generation=0,
+                idle_ends_at_ms=now_ms + min(self._lifetime.absolute_s, self._lifetime.idle_s) * 1000,
+                last_seen_at_ms=now_ms,
                 address=clean_label(address, limit=_ADDRESS_CHARACTERS),
                 device=clean_label(device, limit=_DEVICE_CHARACTERS),
             )
             session.add(row)
-        self._store.put_state(account.state)
+            state = account_state(session, user)
+        self._store.put_state(state)
         self._store.put_state(session_state(row))
-        return self._issue(row, now_ms=now_ms)
+        return self._issue(row, generation=0, now_ms=now_ms)
 
-    def refresh(self, session_id: str, subject: str) -> TokenPair | Refusal:
-        """Return a new access token of a live session, and its refresh token; one read.
+    def refresh(
+        self, session_id: str, subject: str, *, generation: int = 0, scopes: frozenset[str] = frozenset()
+    ) -> TokenPair | Refusal:
+        """Return the next tokens of a live session; one transaction.
+
+        The gate has decided already that the refresh token may be used. The same one gives the same successor again,
+        so that an answer that was lost can be asked for once more.
 
         Args:
             session_id: From a verified refresh token.
             subject: The account that the session must belong to.
+            generation: Which of the session's refresh tokens was shown, counted from 0.
+            scopes: What the session was opened for; empty means everything.
 
         Returns:
             The tokens, or a refusal: TOKEN_REVOKED, TOKEN_EXPIRED, ACCOUNT_DISABLED.
         """
-        now_ms = self._clock.now_ms()
-        with self._database.reading() as session:
-            row = session.get(UserSession, session_id)
+        with self._database.session() as session:
+            row = session.get(UserSession, session_id, with_for_update=True)
+            now_ms = self._clock.now_ms()
             user = None if row is None else session.get(User, row.subject)
-        if row is None or user is None or row.ended_at_ms is not None or row.subject != subject:
-            return Refusal("TOKEN_REVOKED")
-        if row.expires_at_ms <= now_ms:
-            return Refusal("TOKEN_EXPIRED")
-        if not user.is_active:
-            return Refusal("ACCOUNT_DISABLED")
-        return self._issue(row, now_ms=now_ms)
+            if row is None or user is None or row.subject != subject:
+                return Refusal("TOKEN_REVOKED")
+            if not user.is_active:
+                return Refusal("ACCOUNT_DISABLED")
+            if row.ended_at_ms is not None:
+                return Refusal("TOKEN_REVOKED")
+            if row.expires_at_ms <= now_ms:
+                return Refusal("TOKEN_EXPIRED")
+            # Two uses may overtake each other between the decision and here: nothing goes back.
+            row.generation = max(row.generation, self._lifetime.confirmed_by(generation))
+            idle_ends_at_ms = min(row.expires_at_ms, now_ms + self._lifetime.idle_s * 1000)
+            row.idle_ends_at_ms = max(row.idle_ends_at_ms or 0, idle_ends_at_ms)
+            row.last_seen_at_ms = max(row.last_seen_at_ms or 0, now_ms)
+        return self._issue(row, generation=generation + 1, scopes=scopes, now_ms=now_ms)
 
     def list(self, subject: str) -> tuple[SessionInfo, ...]:
         """Return the account's live sessions, newest first, at most 500."""
+        now_ms = self._clock.now_ms()
         live = (
             UserSession.subject == subject,
             UserSession.ended_at_ms.is_(None),
-            UserSession.expires_at_ms > self._clock.now_ms(),
+            UserSession.expires_at_ms > now_ms,
+            or_(UserSession.idle_ends_at_ms.is_(None), UserSession.idle_ends_at_ms > now_ms),
         )
         newest = (UserSession.created_at_ms.desc(), UserSession.session_id)
         with self._database.reading() as session:
@@ -184,83 +153,60 @@ class Sessions:
         tell_ends(self._store, [row])
         return True
 
-    def end_all(self, subject: str, *, but: str | None = None) -> int:
+    def end_all(self, subject: str, *, but: str | None = None, before_ms: int | None = None) -> int:
         """End every session of an account that was opened before now; they are dead when this returns.
 
         Args:
             subject: The account; its API keys stay.
             but: A session that goes on.
+            before_ms: Ends only what was opened before then, milliseconds since the epoch.
 
         Returns:
             How many were live.
         """
         with self._database.session() as session:
             session.get(User, subject, with_for_update=True)
-            rows, count = end_rows(session, subject, now_ms=self._clock.now_ms(), but=but)
+            now_ms = self._clock.now_ms()
+            rows, count = end_rows(session, subject, now_ms=now_ms, but=but, before_ms=before_ms)
         tell_ends(self._store, rows)
         return count
 
-    def end_everybody(self) -> int:
+    def end_everybody(self, *, before_ms: int | None = None) -> int:
         """End every session of every account that was opened before now, some hundreds at a time.
 
         Logins go on meanwhile, and their sessions stay. When this is interrupted, what has ended has ended,
         and calling it again ends the rest.
 
+        Args:
+            before_ms: Ends only what was opened before then, milliseconds since the epoch.
+
         Returns:
             How many were live.
         """
         now_ms, last_id, total = self._clock.now_ms(), "", 0
+        until_ms = now_ms if before_ms is None else min(now_ms, before_ms - 1)
         while True:
-            wanted = (*_to_end(now_ms), UserSession.created_at_ms <= now_ms, UserSession.session_id > last_id)
+            wanted = (*to_end(now_ms), UserSession.created_at_ms <= until_ms, UserSession.session_id > last_id)
             batch = select(UserSession).where(*wanted).order_by(UserSession.session_id).limit(_BATCH)
             with self._database.session() as session:
                 rows = list(session.scalars(batch.with_for_update()))
-                total += _mark_ended(rows, now_ms=now_ms)
+                total += mark_ended(rows, now_ms=now_ms)
             tell_ends(self._store, rows)
             if len(rows) < _BATCH:
                 return total
             last_id = rows[-1].session_id
 
-    def _issue(self, row: UserSession, *, now_ms: int) -> TokenPair:
+    def _issue(
+        self, row: UserSession, *, generation: int, scopes: frozenset[str] = frozenset(), now_ms: int
+    ) -> TokenPair:
+        access = self._signer.issue_access(
+            row.subject, row.session_id, scopes=scopes, generation=generation, now_ms=now_ms
+        )
+        ends_at_ms = min(row.expires_at_ms, row.idle_ends_at_ms or row.expires_at_ms)
         return TokenPair(
-            access_token=self._signer.issue_access(row.subject, row.session_id, now_ms=now_ms),
-            refresh_token=self._signer.issue_refresh(row.session_id),
+            access_token=access,
+            refresh_token=self._signer.issue_refresh(row.session_id, counter=generation, scopes=scopes),
             expires_in_s=min(self._signer.access_expires_s, (row.expires_at_ms - now_ms) // 1000),
+            refresh_expires_in_s=(ends_at_ms - now_ms) // 1000,
             session_id=row.session_id,
         )
-
-
-def end_rows(session: Session, subject: str, *, now_ms: int, but: str | None = None) -> tuple[list[UserSession], int]:
-    """End every live session of an account but one, in the caller's transaction.
-
-    Returns:
-        What the store is to be told by ``tell_ends`` after the commit, and how many sessions were live.
-    """
-    wanted = [UserSession.subject == subject, *_to_end(now_ms)]
-    if but is not None:
-        wanted.append(UserSession.session_id != but)
-    rows = list(session.scalars(select(UserSession).where(*wanted).with_for_update()))
-    return rows, _mark_ended(rows, now_ms=now_ms)
-
-
-def tell_ends(store: Store, rows: Iterable[UserSession]) -> None:
-    """Tell the store which sessions have ended.
-
-    Raises:
-        StoreUnavailableError: It cannot be told; asking for the same end again tells it.
-    """
-    for row in rows:
-        store.end_session(row.session_id, expires_at_ms=row.expires_at_ms)
-
-
-def _to_end(now_ms: int) -> tuple[ColumnElement[bool], ...]:
-    """Return what selects live sessions, and those that have ended just now, whose end the store may have missed."""
-    recent = or_(UserSession.ended_at_ms.is_(None), UserSession.ended_at_ms > now_ms - _RETOLD_MS)
-    return UserSession.expires_at_ms > now_ms, recent
-
-
-def _mark_ended(rows: Iterable[UserSession], *, now_ms: int) -> int:
-    live = [row for row in rows if row.ended_at_ms is None]
-    for row in live:
-        row.ended_at_ms = now_ms
-    return len(live)

@@ -8,11 +8,15 @@ from voxgate.settings.credentials import CredentialSettings
 from voxgate.settings.edge import EdgeSettings
 from voxgate.settings.limits import LimitSettings
 from voxgate.settings.server import Profile, ServerSettings
+from voxgate.settings.sessions import SessionSettings
 from voxgate.settings.setting import Setting
 from voxgate.settings.speech import SpeechSettings
 
+POLICIES_OF_OTHERS = frozenset({"default", "standard", "premium", "register"})
+"""What counts addresses, as every policy of logins does too, and the tiers, whose own limits are named ``*``."""
 
-class Settings(LimitSettings, CredentialSettings, SpeechSettings, BrowserSettings, EdgeSettings, ServerSettings):
+
+class Settings(LimitSettings, CredentialSettings, SessionSettings, SpeechSettings, BrowserSettings, EdgeSettings, ServerSettings):
     """Everything that can be set, read once; docs/reference/settings.md is made from this class."""
 
     @property
@@ -81,6 +85,12 @@ class Settings(LimitSettings, CredentialSettings, SpeechSettings, BrowserSetting
             for attribute in type(self).model_fields
             if attribute.startswith(prefix)
         }
+
+    def account_policies(self) -> frozenset[str]:
+        """Return the policies that count per account, for which accounts, tiers and keys can have limits of their own."""
+        return frozenset(
+            name for name in self.policies() if name not in POLICIES_OF_OTHERS and not name.startswith("login")
+        )
 
     def modes(self) -> dict[str, str]:
         """Return for each policy that is named what it does while the store is out of reach."""

@@ -5,12 +5,23 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from voxgate.accounts.api_keys import DEFAULT_OVERLAP_S
-from voxgate.accounts.key_values import MAX_EXPIRES_IN_S, MAX_NAME_CHARACTERS, MAX_OVERLAP_S, MIN_EXPIRES_IN_S
+from voxgate.accounts.key_values import (
+    MAX_EXPIRES_IN_S,
+    MAX_NAME_CHARACTERS,
+    MAX_NETWORKS,
+    MAX_OVERLAP_S,
+    MIN_EXPIRES_IN_S,
+)
+from voxgate.accounts.limit_terms import MAX_LIMIT_CHARACTERS
 from voxgate.accounts.scopes import SCOPES, Scope
 from voxgate.web.schemas import Answer, Body, Password
 
 _KeyName = Annotated[str, StringConstraints(max_length=MAX_NAME_CHARACTERS)]
 _Scopes = Annotated[list[Scope], Field(max_length=4 * len(SCOPES))]
+_Networks = Annotated[list[Annotated[str, StringConstraints(max_length=50)]], Field(max_length=MAX_NETWORKS)]
+_LimitText = Annotated[str, StringConstraints(max_length=MAX_LIMIT_CHARACTERS)]
+_Policy = Annotated[str, StringConstraints(max_length=40)]
+LimitTexts = Annotated[dict[_Policy, _LimitText], Field(max_length=30)]
 _ExpiresIn = Annotated[int, Field(ge=MIN_EXPIRES_IN_S, le=MAX_EXPIRES_IN_S)] | None
 
 
@@ -20,6 +31,16 @@ class NewKeyBody(Body):
     name: _KeyName = Field(description="Your name for the key.", examples=["laptop"])
     scopes: _Scopes = Field(default_factory=list, description="What it may do; none for all that the account may do.")
     expires_in: _ExpiresIn = Field(None, description="Its life in seconds; `null` for no end.")
+    allowed_networks: _Networks = Field(
+        default_factory=list,
+        description="Networks or addresses that it may be used from; none for everywhere.",
+        examples=[["192.0.2.0/24"]],
+    )
+    limits: LimitTexts = Field(
+        default_factory=dict,
+        description="Limits of its own beneath those of the account, by policy; `*` for every other route.",
+        examples=[{"tts-generate": "5 per minute"}],
+    )
 
 
 class KeyChangeBody(Body):
@@ -28,6 +49,8 @@ class KeyChangeBody(Body):
     name: _KeyName = Field(default_factory=str, description="The new name.")
     scopes: _Scopes = Field(default_factory=list, description="The new scopes; `[]` for all that the account may do.")
     expires_in: _ExpiresIn = Field(None, description="The life from now in seconds; `null` for no end.")
+    allowed_networks: _Networks = Field(default_factory=list, description="The new networks; `[]` for everywhere.")
+    limits: LimitTexts = Field(default_factory=dict, description="All its new limits; `{}` for none of its own.")
 
 
 class KeyRotationBody(Body):
@@ -51,6 +74,11 @@ class KeyAnswer(Answer):
     created_at: str = Field(description="RFC 3339, UTC.")
     expires_at: str | None = Field(description="RFC 3339, UTC; `null` for no end.")
     successor_id: str | None = Field(description="Id of the key that has replaced it.")
+    allowed_networks: list[str] = Field(description="Where it may be used from; none for everywhere.")
+    limits: dict[str, str] = Field(description="Its own limits by policy, beneath those of the account.")
+    last_used_at: str | None = Field(
+        description="When it was last accepted, to about half a minute; RFC 3339, UTC; `null` for never."
+    )
 
 
 class KeysAnswer(Answer):
@@ -86,7 +114,11 @@ class SessionAnswer(Answer):
     device: str = Field(description="What the client called itself at login; anybody can write anything there.")
     address: str = Field(description="Where the login came from.")
     created_at: str = Field(description="Time of the login; RFC 3339, UTC.")
-    expires_at: str = Field(description="When it ends by itself; RFC 3339, UTC.")
+    last_seen_at: str = Field(
+        description="When one of its tokens was last accepted, to about half a minute; RFC 3339, UTC."
+    )
+    expires_at: str = Field(description="When it ends by itself, refreshed or not; RFC 3339, UTC.")
+    idle_expires_at: str = Field(description="When it ends unless it is refreshed before; RFC 3339, UTC.")
     is_current: bool = Field(description="Whether it is the session that asks.")
 
 

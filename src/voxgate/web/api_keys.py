@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from flask import Blueprint, Response, request
 
-from voxgate.accounts.key_values import KEEP, ApiKeyInfo
+from voxgate.accounts.key_values import ApiKeyInfo, KeyTerms
 from voxgate.gate import events
 from voxgate.gate.errors import FieldFault, Refusal
 from voxgate.web.account_schemas import (
@@ -46,9 +46,7 @@ def make_key() -> Response:
     if isinstance(body, Refusal):
         return refuse(body)
     subject = gate.principal.subject
-    issued = services().api_keys.create(
-        subject, name=body.name, scopes=frozenset(body.scopes), expires_in_s=body.expires_in
-    )
+    issued = services().api_keys.create(subject, **_terms_of(body, body.model_fields_set))
     if isinstance(issued, Refusal):
         return refuse(of_the_caller(issued))
     tell(events.AUTHN_TOKEN_CREATED, user_id=subject, key_id=issued.key_id)
@@ -65,13 +63,7 @@ def change_key(key_id: str) -> Response:
     given = body.model_fields_set
     if not given:
         return refuse(reject_fields([FieldFault("", f"must hold one of {', '.join(KeyChangeBody.model_fields)}")]))
-    changed = services().api_keys.change(
-        gate.principal.subject,
-        key_id,
-        name=body.name if "name" in given else None,
-        scopes=frozenset(body.scopes) if "scopes" in given else None,
-        expires_in_s=body.expires_in if "expires_in" in given else KEEP,
-    )
+    changed = services().api_keys.change(gate.principal.subject, key_id, **_terms_of(body, given))
     if isinstance(changed, Refusal):
         return refuse(changed)
     tell(events.USER_UPDATED, user_id=gate.principal.subject, key_id=key_id, changed=sorted(given))
@@ -115,9 +107,25 @@ def of_the_caller(refusal: Refusal) -> Refusal:
     return Refusal("INVALID_TOKEN") if refusal.code == "ACCOUNT_UNKNOWN" else refusal
 
 
+def _terms_of(body: NewKeyBody | KeyChangeBody, given: set[str]) -> KeyTerms:
+    """Return the terms that a body names."""
+    terms = KeyTerms()
+    if "name" in given:
+        terms["name"] = body.name
+    if "scopes" in given:
+        terms["scopes"] = frozenset(body.scopes)
+    if "expires_in" in given:
+        terms["expires_in_s"] = body.expires_in
+    if "allowed_networks" in given:
+        terms["networks"] = tuple(body.allowed_networks)
+    if "limits" in given:
+        terms["limits"] = body.limits
+    return terms
+
+
 def _describe(model: type[Shown], key: ApiKeyInfo, **more: str) -> Shown:
     """Return a key as its owner sees it, in one of the shapes that tell of keys."""
-    fields = {
+    fields: dict[str, object] = {
         "id": key.key_id,
         "name": key.name,
         "hint": key.hint,
@@ -125,5 +133,8 @@ def _describe(model: type[Shown], key: ApiKeyInfo, **more: str) -> Shown:
         "created_at": text_of_time(key.created_at_ms),
         "expires_at": None if key.expires_at_ms is None else text_of_time(key.expires_at_ms),
         "successor_id": key.successor_id,
+        "allowed_networks": list(key.networks),
+        "limits": dict(key.limits),
+        "last_used_at": None if key.last_used_at_ms is None else text_of_time(key.last_used_at_ms),
     }
     return model.model_validate({**fields, **more})

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, request
 
-from voxgate.accounts.sessions import SessionInfo
+from voxgate.accounts.session_values import SessionInfo
 from voxgate.gate import events
 from voxgate.gate.errors import Refusal
 from voxgate.web.account_schemas import EndedAnswer, SessionAnswer, SessionsAnswer
@@ -56,6 +56,8 @@ def _describe(session: SessionInfo) -> SessionAnswer:
         device=session.device,
         address=session.address,
         created_at=text_of_time(session.created_at_ms),
+        last_seen_at=text_of_time(session.last_seen_at_ms),
         expires_at=text_of_time(session.expires_at_ms),
+        idle_expires_at=text_of_time(session.idle_ends_at_ms),
         is_current=session.session_id == gate.principal.credential_id,
     )

@@ -14,9 +14,12 @@ from voxgate.accounts.api_keys import ApiKeys
 from voxgate.accounts.database import Database
 from voxgate.accounts.devices import Devices
 from voxgate.accounts.directory import SqlDirectory
+from voxgate.accounts.last_seen import LastSeen
 from voxgate.accounts.lifecycle import Accounts
 from voxgate.accounts.passwords import Hasher
+from voxgate.accounts.session_values import Lifetime
 from voxgate.accounts.sessions import Sessions
+from voxgate.accounts.tiers import TierTable
 from voxgate.gate.clock import Clock, SystemClock
 from voxgate.gate.events import EventSink, log_event
 from voxgate.gate.signing import KeyFolder
@@ -30,6 +33,7 @@ from voxgate.speech.jobs import open_dispatcher
 from voxgate.speech.jobs.queue import JobQueue
 from voxgate.speech.synthesis import Synthesizer
 from voxgate.web.background import Background
+from voxgate.web.noted import Noted
 
 EXTENSION = "voxgate.services"
 MIN_FREE_BYTES = 1 << 20
@@ -52,6 +56,8 @@ class Services:
         accounts: Who exists.
         sessions: Their sessions.
         api_keys: Their API keys.
+        tiers: The tiers that were defined as data.
+        noted: Writes down now and then what the gate has noted in passing.
         synthesizer: Voices; its processes start when they first speak.
         artifacts: Finished audio.
         jobs: The queue.
@@ -70,6 +76,8 @@ class Services:
     accounts: Accounts
     sessions: Sessions
     api_keys: ApiKeys
+    tiers: TierTable
+    noted: Noted
     synthesizer: Synthesizer
     artifacts: Artifacts
     jobs: JobQueue
@@ -99,6 +107,7 @@ class Services:
     def close(self) -> None:
         """Stop jobs and processes, then close what is stored; closing again is no error."""
         self.background.stop()
+        self.noted.close()
         self.synthesizer.close()
         self.store.close()
         self.database.close()
@@ -146,9 +155,13 @@ def open_services(
         signer=signer,
         hasher=hasher,
         devices=Devices(signer.derive_key("device"), clock=clock),
-        accounts=Accounts(database, store, hasher=hasher, clock=clock, profile=settings.profile),
-        sessions=Sessions(database, store, signer, clock=clock, lifetime_s=settings.jwt_refresh_token_expires_s),
-        api_keys=ApiKeys(database, store, clock=clock),
+        accounts=Accounts(
+            database, store, hasher=hasher, clock=clock, profile=settings.profile, policies=settings.account_policies()
+        ),
+        sessions=Sessions(database, store, signer, clock=clock, lifetime=_lifetime(settings)),
+        api_keys=ApiKeys(database, store, clock=clock, policies=settings.account_policies()),
+        tiers=TierTable(database, store, clock=clock, policies=settings.account_policies()),
+        noted=Noted(LastSeen(database).write),
         synthesizer=synthesizer,
         artifacts=artifacts,
         jobs=jobs,
@@ -161,6 +174,14 @@ def open_services(
 def services() -> Services:
     """Return the parts of the current application."""
     return cast("Services", current_app.extensions[EXTENSION])
+
+
+def _lifetime(settings: Settings) -> Lifetime:
+    return Lifetime(
+        absolute_s=settings.jwt_refresh_token_expires_s,
+        idle_s=settings.jwt_refresh_idle_expires_s,
+        is_strict=settings.jwt_refresh_strict,
+    )
 
 
 def _open_synthesizer(settings: Settings) -> Synthesizer:

@@ -54,7 +54,10 @@ def log_in(shape: type[LoginBody] = LoginBody) -> LoginAnswer | Refusal:
 
 def refresh() -> TokenAnswer | Refusal:
     """Issue new tokens for the session whose refresh token was shown."""
-    pair = services().sessions.refresh(gate.principal.credential_id, gate.principal.subject)
+    shown = gate.principal
+    pair = services().sessions.refresh(
+        shown.credential_id, shown.subject, generation=shown.generation, scopes=shown.scopes
+    )
     if isinstance(pair, Refusal):
         return pair
     return TokenAnswer(access_token=pair.access_token, refresh_token=pair.refresh_token, expires_in=pair.expires_in_s)
