@@ -76,6 +76,9 @@ class Users:
     def find_key(self, _key_id: str) -> None:
         """Return nothing: this application gives out no API keys."""
 
+    def end_session(self, _session_id: str, *, now_ms: int) -> None:
+        """Do nothing: sessions are in the store alone."""
+
     def _run(self, statement: str, *values: str) -> list[tuple[str]]:
         with closing(sqlite3.connect(self._path)) as connection, connection:
             return connection.execute(statement, values).fetchall()
@@ -107,9 +110,9 @@ def protected() -> ResponseReturnValue:
 @api.post("/refresh")
 @gate.protect(credentials=["refresh"])
 def refresh() -> ResponseReturnValue:
-    """Give a new access token for the refresh token of a living session."""
-    session = gate.principal
-    return jsonify(access_token=gate.issuer.renew(session).access_token)
+    """Give the next two tokens of a living session; the old refresh token is over once the new tokens are used."""
+    tokens = gate.issuer.renew(gate.principal)
+    return jsonify(access_token=tokens.access_token, refresh_token=tokens.refresh_token)
 
 
 @api.post("/logout")

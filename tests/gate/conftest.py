@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import secrets
+from dataclasses import replace
 
 import pytest
 from tests.support.queries import DIGEST
@@ -108,6 +109,11 @@ class Directory:
 
     def find_key(self, key_id):
         return self._find("key", key_id)
+
+    def end_session(self, session_id, *, now_ms):
+        self.asked.append(("end", session_id))
+        state = self.states["session", session_id]
+        self.states["session", session_id] = replace(state, is_ended=True)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The gate's view of SQL: what its store reads when it does not know an account, a session or a key."""
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from voxgate.accounts.database import Database
@@ -31,6 +32,12 @@ class SqlDirectory:
         with self._database.reading() as session:
             row = session.get(UserSession, session_id)
             return None if row is None else session_state(row)
+
+    def end_session(self, session_id: str, *, now_ms: int) -> None:
+        """End a session that the gate's store has ended by itself, because a refresh token of it was used again."""
+        statement = update(UserSession).where(UserSession.session_id == session_id, UserSession.ended_at_ms.is_(None))
+        with self._database.session() as session:
+            session.execute(statement.values(ended_at_ms=now_ms))
 
     def find_key(self, key_id: str) -> KeyState | None:
         """Return the API key, or None when there is none."""

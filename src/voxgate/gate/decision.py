@@ -35,7 +35,7 @@ class AccountState:
         is_active: False ends every credential of the account.
         version: Grows with every change; an older state never replaces a newer one.
         limits: Limits that bind this account instead of those of the settings, as ``format_overrides`` of
-            ``voxgate.gate.tiers`` writes them.
+            ``voxgate.gate.overrides`` writes them.
     """
 
     subject: str
@@ -80,7 +80,7 @@ class KeyState:
         is_ended: True once it was revoked.
         version: Grows with every change; an older state never replaces a newer one.
         networks: Networks that the key may be used from, such as ``192.0.2.0/24``; empty means everywhere.
-        limits: Limits of this key beneath those of its account, as ``format_overrides`` of ``voxgate.gate.tiers``
+        limits: Limits of this key beneath those of its account, as ``format_overrides`` of ``voxgate.gate.overrides``
             writes them.
     """
 
@@ -98,6 +98,11 @@ class KeyState:
 State = AccountState | SessionState | KeyState
 
 
+def key_partition(key_id: str, subject: str) -> str:
+    """Return the partition of what one key of an account may do beneath the account's limits."""
+    return f"key:{key_id}:{subject}"
+
+
 @dataclass(frozen=True, slots=True)
 class Charge:
     """One limit on one partition, to be spent by one request.
@@ -105,7 +110,7 @@ class Charge:
     Attributes:
         limit: The limit.
         partition: Whose counter it is, such as ``ip:192.0.2.7``; None for the subject that the
-            credential proves.
+            credential proves. What belongs to one key of an account begins as ``key_partition`` says.
         cost: Units that the request weighs, 1 to 1,048,575.
     """
 
@@ -130,6 +135,12 @@ class Query:
             name holds nothing more.
         charges: For each tier, what the request spends. The key ``""`` serves tiers that are not
             named and requests without a credential.
+        generation: Which of its session's tokens a token is, counted from 0.
+        is_strict: Whether a refresh token works once only, its answer lost or not.
+        idle_ms: How long a session lasts after a refresh; 0 leaves its idle end as it is.
+        account_limits: Limits of the account that ``charges`` take into account.
+        key_limits: Limits of the key that ``charges`` take into account.
+        address: The client's address as bits, see ``address_bits``; empty when it was not asked for.
     """
 
     charges: Mapping[str, tuple[Charge, ...]]
@@ -141,6 +152,12 @@ class Query:
     scopes: frozenset[str] = frozenset()
     tier: str | None = None
     lease_id: str = ""
+    generation: int = 0
+    is_strict: bool = False
+    idle_ms: int = 0
+    account_limits: str = ""
+    key_limits: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,3 +213,20 @@ class Unknown:
 
     kind: str
     record_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Nothing was decided: the query believes something else than the store knows, and must be asked anew.
+
+    Attributes:
+        subject: The account.
+        account_limits: Limits of the account.
+        key_limits: Limits of the key.
+        asks_address: Whether the key is bound to networks, so that the address must be told.
+    """
+
+    subject: str
+    account_limits: str = ""
+    key_limits: str = ""
+    asks_address: bool = False

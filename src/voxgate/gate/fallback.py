@@ -39,7 +39,8 @@ class Fallback:
 
     def decide(self, query: Query, trouble: Trouble) -> Decision:
         """Decide a request without the store."""
-        if trouble is Trouble.CLOSED:
+        # Whether a refresh token is used again, and a key from where it may be, the store alone can tell.
+        if trouble is Trouble.CLOSED or query.kind is CredentialKind.REFRESH or query.address:
             return UNAVAILABLE
         principal = self._prove(query, trouble) if query.kind else None
         if query.kind and principal is None:

@@ -6,7 +6,8 @@ from types import MappingProxyType
 
 from voxgate.gate.decision import Charge, Trouble
 from voxgate.gate.errors import ConfigurationError
-from voxgate.gate.limits import MAX_COST, Limit, parse_limits
+from voxgate.gate.limits import MAX_COST, Limit, LimitKind, parse_limits
+from voxgate.gate.overrides import EVERY, parse_overrides
 from voxgate.gate.principal import CredentialKind
 
 BOTH = frozenset({CredentialKind.ACCESS, CredentialKind.API_KEY})
@@ -94,23 +95,57 @@ class Tiers:
         own = rule.policy or (name if rule.limits is not None else "default")
         return self._on_trouble.get(own, Trouble.CLOSED)
 
-    def charges_of(self, rule: Rule, *, name: str) -> Mapping[str, tuple[Charge, ...]]:
-        """Return what a request under the rule spends, for each tier; computed once per route.
+    def charges_of(self, rule: Rule, *, name: str, account_limits: str = "") -> Mapping[str, tuple[Charge, ...]]:
+        """Return what a request under the rule spends, for each tier; computed once per route and text.
 
         Args:
             rule: The rule.
             name: Name of the counters when the rule has limits without a policy's name.
+            account_limits: What is set for an account instead; what may run at once stays as it is.
 
         Raises:
             ConfigurationError: The rule names a policy that is not set, or its limits are not a limit string.
         """
+        overrides = parse_overrides(account_limits)
         if rule.limits is not None:
             own = parse_limits(rule.limits, name=rule.policy or name)
         elif rule.policy is not None:
             own = self.policy(rule.policy)
         else:
-            return {name: _charges(limits, rule) for name, limits in {**self._tiers, "": self._default}.items()}
-        return {"": _charges(own, rule)}
+            every = {**self._tiers, "": self._default}
+            text = overrides.get(EVERY)
+            return {
+                tier: _charges(_instead(text, limits, name=tier or "default"), rule) for tier, limits in every.items()
+            }
+        policy = rule.policy or name
+        return {"": _charges(_instead(overrides.get(policy), own, name=policy), rule)}
+
+    @staticmethod
+    def key_charges(rule: Rule, key_limits: str, *, name: str, partition: str) -> tuple[Charge, ...]:
+        """Return what a request by a key spends beneath the limits of its account; nothing when none are set for it.
+
+        Args:
+            rule: The rule.
+            key_limits: What is set for the key; ``*`` is every route that it does not name.
+            name: Name of the route, when the rule has limits without a policy's name.
+            partition: The key's own partition.
+
+        Raises:
+            ConfigurationError: The text is not one of ``format_overrides``.
+        """
+        limits = parse_overrides(key_limits)
+        policy = rule.policy or (name if rule.limits is not None else EVERY)
+        own = f"key-{policy}" if policy in limits and policy != EVERY else "key"
+        parsed = parse_limits(limits.get(policy, limits.get(EVERY, "")), name=own)
+        return tuple(Charge(limit, partition, rule.cost) for limit in parsed if limit.kind is not LimitKind.AT_ONCE)
+
+
+def _instead(text: str | None, limits: tuple[Limit, ...], *, name: str) -> tuple[Limit, ...]:
+    if text is None:
+        return limits
+    # What runs at once stays as the settings say, because a route must know before its decision what it gives back.
+    at_once = tuple(limit for limit in limits if limit.kind is LimitKind.AT_ONCE)
+    return tuple(limit for limit in parse_limits(text, name=name) if limit.kind is not LimitKind.AT_ONCE) + at_once
 
 
 def _charges(limits: tuple[Limit, ...], rule: Rule) -> tuple[Charge, ...]:

@@ -35,12 +35,28 @@ class GuardedRoute:
         charges: For each tier what a request spends.
         on_trouble: What the route does while the store is out of reach.
         holds: Whether a limit ``at once`` binds, so that something must be given back.
+        name: Tells the counters of unnamed limits apart.
     """
 
     rule: Rule
     charges: Mapping[str, tuple[Charge, ...]]
     on_trouble: Trouble
     holds: bool
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshTerms:
+    """How sessions are refreshed.
+
+    Attributes:
+        is_strict: Whether a refresh token works once only. Otherwise a client whose answer was lost may ask again, and
+            gets the same next token, until the new access token has been seen.
+        idle_s: Seconds after which a session that is not refreshed ends; 0 for its absolute end alone.
+    """
+
+    is_strict: bool = False
+    idle_s: int = 0
 
 
 class Verifier:
@@ -55,6 +71,8 @@ class Verifier:
     """
 
     def __init__(self, signer: Signer, *, clock: Clock) -> None:
+        self.refreshing = RefreshTerms()
+        """How sessions are refreshed; set before the first request."""
         self._signer = signer
         self._clock = clock
         self._verified: dict[Hashable, tuple[int, Query]] = {}
@@ -121,6 +139,7 @@ class Verifier:
             granted=claims.scopes,
             scopes=route.rule.scopes,
             tier=route.rule.tier,
+            generation=claims.generation,
         )
 
     def _read_refresh(self, route: GuardedRoute, text: str) -> tuple[int, Query | Refusal]:
@@ -134,6 +153,9 @@ class Verifier:
             granted=claims.scopes,
             scopes=route.rule.scopes,
             tier=route.rule.tier,
+            generation=claims.counter,
+            is_strict=self.refreshing.is_strict,
+            idle_ms=self.refreshing.idle_s * 1000,
         )
 
     def _read_key(self, route: GuardedRoute, text: str) -> tuple[int, Query | Refusal]:

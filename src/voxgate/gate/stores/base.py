@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from voxgate.gate.decision import AccountState, Charge, Decision, KeyState, Query, Reading, SessionState, State, Unknown
+from voxgate.gate.decision import (
+    AccountState,
+    Changed,
+    Charge,
+    Decision,
+    KeyState,
+    Query,
+    Reading,
+    SessionState,
+    State,
+    Unknown,
+)
 from voxgate.gate.errors import Refusal
 from voxgate.gate.limits import Limit, LimitKind
 
@@ -11,12 +22,16 @@ from voxgate.gate.limits import Limit, LimitKind
 class Store(Protocol):
     """The shared facts of the gate. Every method raises StoreUnavailableError when it cannot answer."""
 
-    def decide(self, query: Query) -> Decision | Unknown:
-        """Decide one request in one atomic call: credential, account, tier and every limit, or nothing."""
+    def decide(self, query: Query) -> Decision | Unknown | Changed:
+        """Decide one request in one atomic call: credential, account, tier and every limit, or nothing.
+
+        An allowed token notes in the same call which of its session's tokens has reached the client. A refresh token
+        that is older than that has been used again: the session has ended when the call returns.
+        """
         ...
 
     def put_state(self, state: State) -> None:
-        """Record a state; never revives what has ended, never replaces a newer account."""
+        """Record a state; never revives what has ended, never replaces a newer account or key."""
         ...
 
     def end_session(self, session_id: str, *, expires_at_ms: int, subject: str | None = None) -> None:
@@ -75,6 +90,10 @@ class Directory(Protocol):
 
     def find_key(self, key_id: str) -> KeyState | None:
         """Return the API key, or None when there is none."""
+        ...
+
+    def end_session(self, session_id: str, *, now_ms: int) -> None:
+        """Note that the store has ended a session, because one of its refresh tokens was used again."""
         ...
 
 

@@ -5,9 +5,21 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from voxgate.gate.clock import Clock, SystemClock
-from voxgate.gate.decision import AccountState, Charge, Decision, KeyState, Query, Reading, SessionState, State, Unknown
+from voxgate.gate.decision import (
+    AccountState,
+    Changed,
+    Charge,
+    Decision,
+    KeyState,
+    Query,
+    Reading,
+    SessionState,
+    State,
+    Unknown,
+)
 from voxgate.gate.errors import StoreUnavailableError
 from voxgate.gate.limits import LimitKind
+from voxgate.gate.networks import network_bits
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.stores import redis_scripts as scripts
 from voxgate.gate.stores.redis_answers import ENDED, MISREAD, read_decision, read_figures, read_pointer, read_readings
@@ -45,7 +57,7 @@ class RedisStore:
         self._noted: frozenset[bytes] = frozenset()
         self._note_again_at_s = 0.0
 
-    def decide(self, query: Query) -> Decision | Unknown:
+    def decide(self, query: Query) -> Decision | Unknown | Changed:
         """Decide one request: credential, account, tier and every limit, all or nothing, in one call.
 
         A key or refresh token that this process has not seen yet costs one call more, to learn whose it is.
@@ -67,12 +79,14 @@ class RedisStore:
     def put_state(self, state: State) -> None:
         """Record a state; never revives what has ended, never replaces a newer account."""
         if isinstance(state, AccountState):
-            arguments = (str(state.version), int(state.is_active), state.tier)
+            arguments = (str(state.version), int(state.is_active), state.tier, state.limits)
             self._link.run(scripts.PUT_ACCOUNT, (self._begin(state.subject) + b"account",), arguments)
         elif isinstance(state, SessionState):
-            self._put_record(state, "session", state.session_id)
+            idle = "" if state.idle_ends_at_ms is None else state.idle_ends_at_ms
+            self._put_record(state, "session", state.session_id, rest=f":{state.generation}:{idle}")
         else:
-            rest = f":{state.digest.hex()}:{' '.join(sorted(state.scopes))}"
+            bits = " ".join(map(network_bits, state.networks))
+            rest = f":{state.digest.hex()}:{' '.join(sorted(state.scopes))}\n{state.version}\n{bits}\n{state.limits}"
             self._put_record(state, "key", state.key_id, rest=rest)
 
     def end_session(self, session_id: str, *, expires_at_ms: int, subject: str | None = None) -> None:
@@ -135,7 +149,9 @@ class RedisStore:
         """Close the connections."""
         self._link.close()
 
-    def _decide(self, query: Query, kind: str, subject: str, *, is_of_another: bool = False) -> Decision | Unknown:
+    def _decide(
+        self, query: Query, kind: str, subject: str, *, is_of_another: bool = False
+    ) -> Decision | Unknown | Changed:
         plan = self._plans.plan(query.charges)
         answer = self._ask(query, plan, kind=kind, subject=subject, is_of_another=is_of_another)
         try:
@@ -146,7 +162,7 @@ class RedisStore:
             self._note(plan)
         return decision
 
-    def _decide_elsewhere(self, query: Query, subject: str, unknown: Unknown) -> Decision | Unknown:
+    def _decide_elsewhere(self, query: Query, subject: str, unknown: Unknown) -> Decision | Unknown | Changed:
         """Decide a token whose account has no such session: it is unknown, ended, or another account's."""
         found = self._find_subject(unknown.kind, unknown.record_id)
         if not isinstance(found, str) or found == subject:
@@ -186,6 +202,9 @@ class RedisStore:
                 " ".join(query.granted),
                 " ".join(query.scopes),
                 query.tier or "",
+                _token(query),
+                f"{query.account_limits}\n{query.key_limits}" if query.account_limits or query.key_limits else "",
+                query.address,
                 *plan.tiers,
             ),
         )
@@ -200,7 +219,7 @@ class RedisStore:
         self._remember(kind, record_id, subject)
         return subject
 
-    def _put_record(self, state: SessionState | KeyState, kind: str, record_id: str, *, rest: str = "") -> None:
+    def _put_record(self, state: SessionState | KeyState, kind: str, record_id: str, *, rest: str) -> None:
         expires_at_ms = "" if state.expires_at_ms is None else state.expires_at_ms
         arguments = (self._given_time(), state.subject, expires_at_ms, int(state.is_ended))
         answer = self._link.run(scripts.PUT_POINTER, (self._pointer(kind, record_id),), arguments)
@@ -209,7 +228,7 @@ class RedisStore:
         self._link.run(
             scripts.PUT_RECORD,
             (self._record(kind, record_id, state.subject),),
-            (self._given_time(), int(is_ended), expires_at_ms, rest, 1),
+            (self._given_time(), int(is_ended), expires_at_ms, rest, kind),
         )
 
     def _end(self, kind: str, record_id: str, expires_at_ms: int | str, *, subject: str | None) -> None:
@@ -221,7 +240,7 @@ class RedisStore:
             self._link.run(
                 scripts.PUT_RECORD,
                 (self._record(kind, record_id, owner),),
-                (self._given_time(), 1, expires_at_ms, "", 0),
+                (self._given_time(), 1, expires_at_ms, "", kind),
             )
 
     def _given_time(self) -> int | str:
@@ -271,3 +290,10 @@ class RedisStore:
         """Let go of a connection that answered something else than was asked; return what to raise."""
         self._link.drop()
         return StoreUnavailableError(f"an answer of Redis cannot be understood: {error!r}")
+
+
+def _token(query: Query) -> str:
+    """Return how the script reads which of a session's tokens was shown; nothing for the first access token."""
+    if query.kind is CredentialKind.REFRESH:
+        return f"{query.generation}{'!' if query.is_strict else ':'}{query.idle_ms}"
+    return str(query.generation) if query.generation else ""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from voxgate.gate.decision import Charge, Decision, Query, Reading, Unknown
+from voxgate.gate.decision import Changed, Charge, Decision, Query, Reading, Unknown
 from voxgate.gate.errors import PROBLEMS, Refusal
 from voxgate.gate.limits import Limit
 from voxgate.gate.principal import CredentialKind, Principal
@@ -18,7 +18,7 @@ MISREAD = (AttributeError, LookupError, TypeError, ValueError)
 ENDED = {"session": Refusal("TOKEN_REVOKED"), "key": Refusal("API_KEY_INVALID")}
 
 
-def read_decision(answer: Any, query: Query, subject: str) -> Decision | Unknown:  # noqa: ANN401 -- whatever came
+def read_decision(answer: Any, query: Query, subject: str) -> Decision | Unknown | Changed:  # noqa: ANN401 -- whatever came
     """Return what an answer says about a query.
 
     Args:
@@ -31,13 +31,17 @@ def read_decision(answer: Any, query: Query, subject: str) -> Decision | Unknown
         if code == "UNKNOWN":
             kind = answer[1].decode()
             return Unknown(kind, subject if kind == "account" else query.credential_id)
-        return _read_refused(code, query)
+        return _read_refused(code, query, subject)
+    if code == "CHANGED":
+        return Changed(subject, _text(answer[1]), _text(answer[2]), asks_address=answer[3] == b"1")
     tier, scopes = answer[1].decode(), answer[2].decode()
     readings, waits = read_readings(answer, query.charges.get(tier, query.charges.get("", ())))
     principal = None
     if query.kind is not None:
         held = frozenset(scopes.split()) if query.kind is CredentialKind.API_KEY else query.granted
-        principal = Principal(subject, query.kind, query.credential_id, tier=tier, scopes=held)
+        principal = Principal(
+            subject, query.kind, query.credential_id, tier=tier, scopes=held, generation=query.generation
+        )
     if bool(code) is not bool(waits):
         raise ValueError(code)
     return Decision(principal, refuse_over_limits(waits) if waits else None, readings)
@@ -72,8 +76,15 @@ def read_pointer(answer: object) -> tuple[bool, str]:
     return answer[:1] == b"-", answer[1:].decode("utf-8", "surrogatepass")
 
 
-def _read_refused(code: str, query: Query) -> Decision:
+def _text(value: bytes) -> str:
+    return value.decode()
+
+
+def _read_refused(code: str, query: Query, subject: str) -> Decision:
     if code not in PROBLEMS:
         raise ValueError(code)
+    if code == "TOKEN_REUSED":
+        principal = Principal(subject, CredentialKind.REFRESH, query.credential_id, tier="")
+        return Decision(principal, Refusal(code))
     scopes = tuple(sorted(query.scopes)) if code == "INSUFFICIENT_SCOPE" else ()
     return Decision(refusal=Refusal(code, scopes=scopes))

@@ -5,9 +5,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from voxgate.gate.decision import Charge, Decision, Query, Reading, Unknown
-from voxgate.gate.errors import StoreUnavailableError
+from voxgate.gate.decision import Changed, Charge, Decision, Query, Reading, Unknown
+from voxgate.gate.errors import Refusal, StoreUnavailableError
 from voxgate.gate.limits import Limit
+from voxgate.gate.principal import CredentialKind
 from voxgate.gate.stores import redis_scripts as scripts
 from voxgate.gate.stores.base import refuse_over_limits
 from voxgate.gate.stores.redis import RedisStore
@@ -40,7 +41,9 @@ class ClusterStore(RedisStore):
             self._ask_part(part, "", looks=True)
         return self._merge(charges, parts)[0]
 
-    def _decide(self, query: Query, kind: str, subject: str, *, is_of_another: bool = False) -> Decision | Unknown:
+    def _decide(
+        self, query: Query, kind: str, subject: str, *, is_of_another: bool = False
+    ) -> Decision | Unknown | Changed:
         if is_of_another:  # It is refused before any limit is looked at.
             return super()._decide(replace(query, charges={}), kind, subject, is_of_another=True)
         own = f"user:{subject}" if kind else ""
@@ -54,25 +57,31 @@ class ClusterStore(RedisStore):
         self._note(make_plan(named))
         return self._decide_in_parts(replace(query, charges=named), kind, subject)
 
-    def _decide_in_parts(self, query: Query, kind: str, subject: str) -> Decision | Unknown:
+    def _decide_in_parts(self, query: Query, kind: str, subject: str) -> Decision | Unknown | Changed:
         principal, tier = None, ""
         parts: dict[bytes, _Part] = {}
+        is_refresh = query.kind is CredentialKind.REFRESH
         if kind:
             own = self._keys.node(f"user:{subject}")
             charges = {
                 tier: tuple(each for each in of_tier if self._node_of(each) == own)
                 for tier, of_tier in query.charges.items()
             }
-            first = replace(query, charges=charges)
+            # A refresh token is used once every limit has let it pass, because it cannot be given back.
+            first = replace(query, charges=charges, is_strict=False, idle_ms=0)
             answer = self._ask(first, make_plan(charges), kind=kind, subject=subject)
             decision = self._understand(lambda: read_decision(answer, first, subject))
-            if isinstance(decision, Unknown) or decision.principal is None:
+            if not isinstance(decision, Decision) or decision.principal is None or _is_final(decision.refusal):
                 return decision
             principal, tier = decision.principal, decision.principal.tier
             parts[own] = _Part(answer=answer)
         bound = query.charges.get(tier, query.charges.get("", ()))
         self._spend(self._add_parts(parts, bound), query.lease_id)
         readings, waits = self._merge(bound, parts)
+        if is_refresh and not waits:
+            used = super()._decide(replace(query, charges={}), kind, subject)
+            if not isinstance(used, Decision) or used.refusal is not None:
+                return used
         return Decision(principal, refuse_over_limits(waits) if waits else None, readings)
 
     def _spend(self, parts: dict[bytes, _Part], lease_id: str) -> None:
@@ -129,3 +138,7 @@ class ClusterStore(RedisStore):
 
     def _node_of(self, charge: Charge) -> bytes:
         return self._keys.node(charge.partition or "")
+
+
+def _is_final(refusal: Refusal | None) -> bool:
+    return refusal is not None and refusal.code != "RATE_LIMITED"

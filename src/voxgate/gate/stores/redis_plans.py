@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from voxgate.gate.decision import Charge
 from voxgate.gate.limits import LimitKind
-from voxgate.gate.stores.redis_keys import OWN, Keys
+from voxgate.gate.stores.redis_keys import Keys, suffix
 
 LETTERS = {LimitKind.WINDOW: "w", LimitKind.CALENDAR_DAY: "d", LimitKind.CALENDAR_MONTH: "m", LimitKind.AT_ONCE: "o"}
 _MAX_KEPT = 1024
@@ -64,10 +64,12 @@ def make_plan(charges: Mapping[str, tuple[Charge, ...]]) -> Plan:
             place = places.setdefault((charge.partition, limit.counter.encode()), len(places) + 1)
             lines.append(f"\n{place} {LETTERS[limit.kind]} {limit.quota} {limit.window_s * 1000} {charge.cost}")
         tiers.append("".join(lines))
-    is_own = all(partition is None for partition, _ in places)
+    suffixes = [suffix(partition) for partition, _ in places]
     return Plan(
         counters=tuple(places),
         tiers=tuple(tiers),
         names=frozenset(name for _, name in places),
-        own=tuple(OWN + name for _, name in places) if is_own else None,
+        own=None
+        if None in suffixes
+        else tuple((begin or b"") + name for begin, (_, name) in zip(suffixes, places, strict=True)),
     )

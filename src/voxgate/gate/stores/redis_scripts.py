@@ -29,9 +29,9 @@ def load_script(*names: str) -> Script:
     return Script(text=text, sha=hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
 
 
-DECIDE = load_script("clock", "window", "calendar", "lease", "decide")
+DECIDE = load_script("clock", "window", "calendar", "lease", "credential", "decide")
 REFUND = load_script("clock", "window", "calendar", "refund")
-PUT_ACCOUNT = load_script("clock", "account")
+PUT_ACCOUNT = load_script("clock", "version", "account")
 PUT_POINTER = load_script("clock", "pointer")
-PUT_RECORD = load_script("clock", "record")
+PUT_RECORD = load_script("clock", "version", "record")
 NOTE_COUNTERS = load_script("clock", "note")

@@ -1,16 +1,16 @@
 """The embedded store: one decision is one SQLite transaction, exact across every process of the machine."""
 
-import hmac
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from voxgate.gate.clock import Clock, SystemClock
-from voxgate.gate.decision import AccountState, Charge, Decision, Query, Reading, SessionState, State, Unknown
+from voxgate.gate.decision import Changed, Charge, Decision, Query, Reading, State, Unknown
 from voxgate.gate.errors import Refusal
 from voxgate.gate.limits import LimitKind
 from voxgate.gate.principal import CredentialKind, Principal
+from voxgate.gate.stores import sqlite_records as records
 from voxgate.gate.stores import sqlite_schema as sql
 from voxgate.gate.stores.base import refuse_over_limits
 from voxgate.gate.stores.counters import Counter, Leases, open_counter
@@ -36,51 +36,42 @@ class SqliteStore:
         self._until_sweep = _SWEEP_EVERY
         self._swept_to = 0
 
-    def decide(self, query: Query) -> Decision | Unknown:
+    def decide(self, query: Query) -> Decision | Unknown | Changed:
         """Decide one request: credential, account, tier and every limit, all or nothing, in one transaction."""
         with self._file as connection:
             turn = _Turn(connection, self._clock.now_ms())
             found = turn.identify(query, query.kind) if query.kind else None
-            if isinstance(found, Unknown):
+            if found is not None and not isinstance(found, Principal):
                 return found
-            if isinstance(found, Refusal):
-                return Decision(refusal=found)
             decision = turn.spend(query, found)
             if decision.refusal is None:
+                if turn.is_behind or query.kind is CredentialKind.REFRESH:
+                    records.keep_generation(connection, query, turn.now_ms)
                 self._sweep_sometimes(turn)
             return decision
 
     def put_state(self, state: State) -> None:
         """Record a state; never revives what has ended, never replaces a newer account."""
-        row: tuple[object, ...]
         with self._file as connection:
-            match state:
-                case AccountState():
-                    row = (state.subject, state.tier, state.is_active, state.version)
-                    connection.execute(sql.PUT_ACCOUNT, row)
-                case SessionState():
-                    row = (state.session_id, state.subject, state.expires_at_ms, state.is_ended)
-                    connection.execute(sql.PUT_SESSION, row)
-                case _:
-                    scopes = " ".join(sorted(state.scopes))
-                    row = (state.key_id, state.subject, state.digest, scopes, state.expires_at_ms, state.is_ended)
-                    connection.execute(sql.PUT_KEY, row)
+            records.put_record(connection, state)
 
     def end_session(self, session_id: str, *, expires_at_ms: int, subject: str | None = None) -> None:
         """End a session for ever, known or not; holds from the next decision of any process."""
         with self._file as connection:
-            connection.execute(sql.END_SESSION, (session_id, subject or "", expires_at_ms))
+            connection.execute(
+                sql.END_SESSION, (records.to_sql(session_id), records.to_sql(subject or ""), expires_at_ms)
+            )
 
     def end_key(self, key_id: str, *, subject: str | None = None) -> None:
         """Revoke an API key for ever, known or not; holds from the next decision of any process."""
         with self._file as connection:
-            connection.execute(sql.END_KEY, (key_id, subject or ""))
+            connection.execute(sql.END_KEY, (records.to_sql(key_id), records.to_sql(subject or "")))
 
     def usage(self, charges: Sequence[Charge]) -> tuple[Reading, ...]:
         """Read limits without spending; every charge names its partition."""
         with self._file as connection:
             turn = _Turn(connection, self._clock.now_ms())
-            counters = [turn.counter(charge, charge.partition or "") for charge in charges]
+            counters = [turn.counter(charge, records.to_sql(charge.partition or "")) for charge in charges]
         return tuple(
             Reading(charge.limit, counter.used, counter.next_free_ms)
             for charge, counter in zip(charges, counters, strict=True)
@@ -91,15 +82,16 @@ class SqliteStore:
         with self._file as connection:
             turn = _Turn(connection, self._clock.now_ms())
             for charge in charges:
-                counter = turn.counter(charge, charge.partition or "")
+                partition = records.to_sql(charge.partition or "")
+                counter = turn.counter(charge, partition)
                 if isinstance(counter, Leases | Window):
-                    row = (charge.partition, charge.limit.counter, counter.release(lease_id), counter.ends_at_ms)
+                    row = (partition, charge.limit.counter, counter.release(lease_id), counter.ends_at_ms)
                     connection.execute(sql.PUT_WINDOW, row)
 
     def reset(self, partition: str) -> int:
         """Forget every counter of a partition; returns how many there were."""
         with self._file as connection:
-            return connection.execute(sql.RESET_PARTITION, (partition,)).rowcount
+            return connection.execute(sql.RESET_PARTITION, (records.to_sql(partition),)).rowcount
 
     def version(self) -> int:
         """Return a number that changes with every change that another process has made."""
@@ -121,34 +113,52 @@ class SqliteStore:
             self._swept_to = turn.sweep(self._swept_to)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Turn:
-    """One transaction at one moment."""
+    """One transaction at one moment; ``is_behind`` once a token has shown that its session has gone on."""
 
     connection: sqlite3.Connection
     now_ms: int
+    is_behind: bool = False
 
-    def identify(self, query: Query, kind: CredentialKind) -> Principal | Refusal | Unknown:
-        """Prove the credential and its account, or say why not, or say what the store does not know."""
+    def identify(self, query: Query, kind: CredentialKind) -> Principal | Decision | Unknown | Changed:
+        """Prove the credential and its account, or say why not, or what the store or the query does not know."""
         is_key = kind is CredentialKind.API_KEY
-        row = self.connection.execute(sql.FIND_KEY if is_key else sql.FIND_SESSION, (query.credential_id,)).fetchone()
+        id_ = query.credential_id if query.credential_id.isascii() else records.to_sql(query.credential_id)
+        row = self.connection.execute(sql.FIND_KEY if is_key else sql.FIND_SESSION, (id_,)).fetchone()
         if row is None:
             return Unknown("key" if is_key else "session", query.credential_id)
-        refusal = _refuse_key(row, query, self.now_ms) if is_key else _refuse_session(row, query, self.now_ms)
-        if refusal is None and row["tier"] is None:
-            return Unknown("account", row["subject"])
+        refusal = (records.refuse_key if is_key else records.refuse_session)(row, query, self.now_ms)
+        subject = row["subject"] if row["subject"].__class__ is str else records.from_sql(row["subject"])
         scopes = frozenset(row["scopes"].split()) if is_key else query.granted
-        refusal = refusal or _refuse_account(row, query, scopes)
-        return refusal or Principal(row["subject"], kind, query.credential_id, tier=row["tier"], scopes=scopes)
+        if refusal is not None:
+            return self._refuse(refusal, query, subject)
+        if row["tier"] is None:
+            return Unknown("account", subject)
+        refusal = records.refuse_account(row, query, scopes)
+        if refusal is not None:
+            return Decision(refusal=refusal)
+        if row["limits"] != query.account_limits or (
+            is_key and (row["networks"] or row["key_limits"] != query.key_limits)
+        ):
+            terms = records.check_terms(row, query, subject)
+            if terms is not None:
+                return terms
+        self.is_behind = not is_key and query.generation > row["generation"]
+        return Principal(
+            subject, kind, query.credential_id, tier=row["tier"], scopes=scopes, generation=query.generation
+        )
 
     def spend(self, query: Query, principal: Principal | None) -> Decision:
         """Spend every limit that binds, or none of them."""
-        own = f"user:{principal.subject}" if principal else ""
+        user = f"user:{principal.subject}" if principal else ""
         tier = principal.tier if principal else ""
         charges = query.charges.get(tier if tier in query.charges else "", ())
         bound, waits = [], []
         for charge in charges:
-            partition = charge.partition or own
+            partition: records.Text = charge.partition or user
+            if not partition.isascii():
+                partition = records.to_sql(charge.partition or user)
             counter = self.counter(charge, partition)
             wait_ms = counter.wait_for_ms(charge.cost, quota=charge.limit.quota)
             if wait_ms:
@@ -163,7 +173,7 @@ class _Turn:
             readings.append(Reading(charge.limit, counter.used, counter.next_free_ms))
         return Decision(principal, refuse_over_limits(waits) if waits else None, tuple(readings))
 
-    def counter(self, charge: Charge, partition: str) -> Counter:
+    def counter(self, charge: Charge, partition: records.Text) -> Counter:
         """Return a counter as it stands now."""
         row = self.connection.execute(sql.FIND_WINDOW, (partition, charge.limit.counter)).fetchone()
         packed = row["entries"] if row else None
@@ -179,31 +189,9 @@ class _Turn:
         (last,) = self.connection.execute(sql.LAST_WINDOW).fetchone()
         return end if last is not None and end < last else 0
 
-
-def _refuse_session(row: sqlite3.Row, query: Query, now_ms: int) -> Refusal | None:
-    if row["is_ended"]:
-        return Refusal("TOKEN_REVOKED")
-    if row["expires_at_ms"] <= now_ms:
-        return Refusal("TOKEN_EXPIRED")
-    if query.subject is not None and row["subject"] != query.subject:
-        return Refusal("INVALID_TOKEN")
-    return None
-
-
-def _refuse_key(row: sqlite3.Row, query: Query, now_ms: int) -> Refusal | None:
-    # The digest first: whoever does not hold the secret learns nothing of the key.
-    if not hmac.compare_digest(row["digest"], query.digest) or row["is_ended"]:
-        return Refusal("API_KEY_INVALID")
-    if row["expires_at_ms"] is not None and row["expires_at_ms"] <= now_ms:
-        return Refusal("API_KEY_EXPIRED")
-    return None
-
-
-def _refuse_account(row: sqlite3.Row, query: Query, scopes: frozenset[str]) -> Refusal | None:
-    if not row["is_active"]:
-        return Refusal("ACCOUNT_DISABLED")
-    if scopes and not query.scopes <= scopes:
-        return Refusal("INSUFFICIENT_SCOPE", scopes=tuple(sorted(query.scopes)))
-    if query.tier is not None and row["tier"] != query.tier:
-        return Refusal("PREMIUM_REQUIRED")
-    return None
+    def _refuse(self, refusal: Refusal, query: Query, subject: str) -> Decision:
+        if refusal.code != "TOKEN_REUSED":
+            return Decision(refusal=refusal)
+        # Whoever uses a token that was followed by another may have stolen it, or the other.
+        self.connection.execute(sql.END_SESSION, (records.to_sql(query.credential_id), "", self.now_ms))
+        return Decision(Principal(subject, CredentialKind.REFRESH, query.credential_id, tier=""), refusal)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from voxgate.gate.errors import StoreUnavailableError
-from voxgate.gate.stores.sqlite_schema import SCHEMA
+from voxgate.gate.stores.sqlite_schema import make_tables
 
 # SQLite's own busy waiting is unfair: under contention single calls stalled for 1.9 s. Short tries of our own are fair.
 _TRY_EVERY_S = 0.0003
@@ -99,7 +99,7 @@ class SqliteFile:
             connection.execute("PRAGMA journal_mode = WAL")
             # Survives kill -9 of every process; after a power cut the truth is read again from the directory.
             connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(SCHEMA)
+            make_tables(connection)
         except sqlite3.Error:
             connection.close()
             raise

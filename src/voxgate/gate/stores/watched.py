@@ -2,7 +2,7 @@
 
 import threading
 
-from voxgate.gate.decision import AccountState, State
+from voxgate.gate.decision import AccountState, SessionState, State
 from voxgate.gate.stores.base import Store
 
 # More ended records than that in one process and the oldest are forgotten here; the store never forgets.
@@ -36,9 +36,10 @@ class WatchedStore:
         return record_id in self._ended
 
     def put_state(self, state: State) -> None:
-        """Record a state; never revives what has ended, never replaces a newer account."""
+        """Record a state; never revives what has ended, never replaces a newer account or key."""
+        if not isinstance(state, SessionState):
+            self._changes += 1  # Limits, scopes or networks may be wider than before.
         if isinstance(state, AccountState):
-            self._changes += 1
             if state.is_active:
                 with self._lock:
                     self._ended.pop(state.subject, None)
