@@ -50,7 +50,7 @@ def test_an_existing_file_is_replaced_as_a_whole(run, tmp_path):
     ("arguments", "said"),
     [
         (["", "-o", "a.wav"], "Text cannot be empty"),
-        (["hello", "-o", "a.exe"], "one of mp3, wav"),
+        (["hello", "-o", "a.exe"], "one of aac, flac, mp3, opus, pcm, wav"),
         (["hello", "-o", "a.wav", "--voice", "Nobody"], "Nobody"),
         (["hello", "-o", "a.wav", "--speed", "9"], "Speed must be between"),
         (["hello", "-o", "a.wav", "--pitch", "nan"], "Pitch must be between"),

@@ -75,3 +75,31 @@ def test_all_faults_come_at_once_in_the_order_of_the_fields():
     found = faults(text="x" * 5001, voice_name="?", output_format="exe", speed_ratio=99, pitch_semitones=99)
     assert [one.field for one in found] == ["text", "voice_name", "output_format", "speed", "pitch"]
     assert found[2].detail == "Unknown format; one of mp3, wav"
+
+
+def test_format_of_a_missing_extra_names_the_extra():
+    """A format that is known and not installed says what to install."""
+    (found,) = faults(output_format="aac")
+    assert found.field == "output_format"
+    assert "pip install 'voxgate[aac]'" in found.detail
+
+
+@pytest.mark.parametrize(("output_format", "sample_rate_hz"), [("wav", 44_100), ("mp3", 8_000), ("wav", None)])
+def test_sample_rates_of_a_format_pass(output_format, sample_rate_hz):
+    """Every usual rate may be asked for."""
+    assert faults(output_format=output_format, sample_rate_hz=sample_rate_hz) == []
+
+
+@pytest.mark.parametrize("sample_rate_hz", [0, -8_000, 7_999, 48_001, 10**9])
+def test_other_sample_rates_are_refused(sample_rate_hz):
+    """A rate that the format does not know is refused, with those that it knows."""
+    (found,) = faults(sample_rate_hz=sample_rate_hz)
+    assert (found.field, "48000" in found.detail) == ("sample_rate", True)
+
+
+def test_interface_may_promise_other_speeds():
+    """Another interface has other bounds of speed; this one's are told in the fault."""
+    request = SpeechRequest("Hello", speed_ratio=4)
+    known = {"voices": ("Alnilam",), "formats": ("wav",), "blocked_patterns": ()}
+    assert find_faults(request, **known, speeds=(0.25, 4.0)) == []
+    assert find_faults(request, **known) == [Fault("speed", "Speed must be between 0.5 and 2.0")]

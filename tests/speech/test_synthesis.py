@@ -8,6 +8,7 @@ from tests.speech.measure import assert_is_speech, median_f0, read
 
 from voxgate.speech.engines.registry import Engines
 from voxgate.speech.errors import SynthesisCancelledError, SynthesisFailedError
+from voxgate.speech.formats.registry import FORMATS
 from voxgate.speech.request import SpeechRequest
 from voxgate.speech.synthesis import Synthesizer
 
@@ -16,7 +17,7 @@ VIETNAMESE = "Xin chào các bạn. Hôm nay trời đẹp quá, chúng ta đi d
 MANDARIN = "北京是中国的首都。今天天气很好。"
 
 
-@pytest.mark.parametrize("output_format", ["wav", "mp3"])
+@pytest.mark.parametrize("output_format", ["wav", "mp3", "flac", "opus"])
 @pytest.mark.parametrize("text", [ENGLISH, VIETNAMESE, MANDARIN])
 def test_file_decodes_and_is_speech(synthesizer: Synthesizer, text, output_format):
     """An independent reader decodes the file, of the told length and size; it is speech, not noise or silence."""
@@ -27,7 +28,31 @@ def test_file_decodes_and_is_speech(synthesizer: Synthesizer, text, output_forma
     assert sound.duration_s == pytest.approx(told.duration_s, abs=0.15 if output_format == "mp3" else 1e-9)
     assert told.size_bytes == len(out.getvalue())
     assert told.segments == 2
-    assert told.media_type == {"wav": "audio/wav", "mp3": "audio/mpeg"}[output_format]
+    assert told.media_type == FORMATS[output_format].media_type
+
+
+@pytest.mark.parametrize("speed_ratio", [0.25, 0.4, 3.0, 4.0])
+@pytest.mark.parametrize("voice_name", ["Alnilam", "tone"])
+def test_speed_beyond_the_engine_is_made_of_its_sound(speak, voice_name, speed_ratio):
+    """What an engine cannot do naturally is done to its audio: four times as fast is a quarter as long."""
+    usual = speak(ENGLISH, voice_name=voice_name).duration_s
+    assert speak(ENGLISH, voice_name=voice_name, speed_ratio=speed_ratio).duration_s == pytest.approx(
+        usual / speed_ratio, rel=0.02
+    )
+
+
+@pytest.mark.parametrize("sample_rate_hz", [8_000, 16_000, 48_000])
+@pytest.mark.parametrize("output_format", ["wav", "mp3", "opus"])
+def test_file_has_the_wanted_sample_rate(synthesizer: Synthesizer, output_format, sample_rate_hz):
+    """The rate is the wanted one, and the speech lasts as long as ever."""
+    request = SpeechRequest(ENGLISH, output_format=output_format, sample_rate_hz=sample_rate_hz)
+    out = io.BytesIO()
+    told = synthesizer.synthesize(request, out)
+    sound = read(out.getvalue())
+    # MP3 frames are long at a low rate.
+    assert sound.sample_rate_hz == sample_rate_hz
+    assert sound.duration_s == pytest.approx(told.duration_s, abs=0.25)
+    assert_is_speech(sound)
 
 
 def test_named_voice_speaks_the_language_of_each_sentence(speak):
@@ -75,7 +100,7 @@ def test_unknown_voice_never_reaches_an_engine(synthesizer: Synthesizer):
 
 def test_voices_and_formats_are_told(synthesizer: Synthesizer):
     """What may be asked for is known before asking."""
-    assert synthesizer.formats == ("wav", "mp3")
+    assert synthesizer.formats == ("wav", "mp3", "flac", "opus", "aac", "pcm")
     assert synthesizer.voice_names == {voice.name for voice in synthesizer.voices()}
 
 
@@ -91,6 +116,7 @@ def test_equal_requests_have_one_fingerprint(synthesizer: Synthesizer):
         SpeechRequest("a", "en-us"),
         SpeechRequest("a", "tone"),
         SpeechRequest("a", output_format="mp3"),
+        SpeechRequest("a", sample_rate_hz=8_000),
         SpeechRequest("a", speed_ratio=1.5),
         SpeechRequest("a", pitch_semitones=1),
     ]

@@ -24,8 +24,18 @@ if TYPE_CHECKING:
 @click.option("--voice", default="Alnilam", show_default=True, help="Name of a voice.")
 @click.option("--speed", default=1.0, show_default=True, help="0.5 to 2.0; 2 is twice as fast.")
 @click.option("--pitch", default=0.0, show_default=True, help="-10 to 10 semitones.")
-@click.option("--format", "audio_format", help="wav or mp3; otherwise what the file's name says.")
-def say(*, text: str, output: Path, voice: str, speed: float, pitch: float, audio_format: str | None) -> None:
+@click.option("--format", "audio_format", help="wav, mp3, flac, opus, aac or pcm; otherwise what the file's name says.")
+@click.option("--sample-rate", type=int, help="Samples per second, 8000 to 48000; otherwise the voice's own.")
+def say(  # noqa: PLR0913 -- its options
+    *,
+    text: str,
+    output: Path,
+    voice: str,
+    speed: float,
+    pitch: float,
+    audio_format: str | None,
+    sample_rate: int | None,
+) -> None:
     """Speak TEXT into a file; "-" reads the text from standard input."""
     from voxgate.speech.request import SpeechRequest  # noqa: PLC0415 -- help is quicker without it
 
@@ -38,6 +48,7 @@ def say(*, text: str, output: Path, voice: str, speed: float, pitch: float, audi
         output_format=audio_format or output.suffix.lstrip(".").lower() or "wav",
         speed_ratio=speed,
         pitch_semitones=pitch,
+        sample_rate_hz=sample_rate,
     )
     with _opened_synthesizer() as synthesizer:
         _refuse_faults(request, synthesizer)

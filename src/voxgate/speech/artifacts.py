@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from voxgate.speech.errors import SpeechError
 
-SUFFIXES = ("wav", "mp3", "flac", "opus")
+SUFFIXES = ("wav", "mp3", "flac", "opus", "aac", "pcm")
 """What an artifact's name may end with."""
 
 _NAME = re.compile(rf"[0-9a-f]{{64}}\.(?:{'|'.join(SUFFIXES)})")

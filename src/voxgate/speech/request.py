@@ -4,12 +4,13 @@ import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from voxgate.speech.engines.base import MAX_SPEED_RATIO, MIN_SPEED_RATIO
+from voxgate.speech.formats.registry import FORMATS
 from voxgate.speech.text import tidy
 
 DEFAULT_VOICE = "Alnilam"
 DEFAULT_FORMAT = "wav"
 MAX_TEXT_CHARS = 5_000
-MIN_SPEED_RATIO, MAX_SPEED_RATIO = 0.5, 2.0
 MIN_PITCH_SEMITONES, MAX_PITCH_SEMITONES = -10.0, 10.0
 
 TEXT_EMPTY = "Text cannot be empty"
@@ -26,9 +27,10 @@ class SpeechRequest:
     Attributes:
         text: As the caller sent it; 1 to 5000 characters once tidied.
         voice_name: A name of the voice list.
-        output_format: ``wav`` or ``mp3``.
+        output_format: A name of the registry of formats.
         speed_ratio: 0.5 to 2.0; the audio lasts 1/speed_ratio as long as at 1.0.
         pitch_semitones: -10 to 10.
+        sample_rate_hz: One of the format's rates; None for the engine's, or the format's own.
     """
 
     text: str
@@ -36,6 +38,7 @@ class SpeechRequest:
     output_format: str = DEFAULT_FORMAT
     speed_ratio: float = 1.0
     pitch_semitones: float = 0.0
+    sample_rate_hz: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +55,30 @@ class Fault:
 
 
 def find_faults(
-    request: SpeechRequest, *, voices: Collection[str], formats: Collection[str], blocked_patterns: Collection[str]
+    request: SpeechRequest,
+    *,
+    voices: Collection[str],
+    formats: Collection[str],
+    blocked_patterns: Collection[str],
+    speeds: tuple[float, float] = (MIN_SPEED_RATIO, MAX_SPEED_RATIO),
 ) -> list[Fault]:
     """Find everything wrong with a request, in the order of its fields; an empty list lets it pass.
 
     Args:
         request: What the caller asks.
         voices: Every known voice name.
-        formats: Every known output format.
+        formats: Every installed output format.
         blocked_patterns: Texts that the operator does not want spoken, matched without regard to case.
+        speeds: The least and the greatest speed that the interface promises.
     """
     faults = _text_faults(request.text, blocked_patterns)
     if request.voice_name not in voices:
         faults.append(Fault("voice_name", _unknown("voice", request.voice_name, voices)))
-    if request.output_format not in formats:
-        faults.append(Fault("output_format", f"Unknown format; one of {', '.join(sorted(formats))}"))
+    faults += _form_faults(request, formats)
+    slowest, fastest = speeds
     # Written as what is allowed, because no comparison with NaN is true.
-    if not MIN_SPEED_RATIO <= request.speed_ratio <= MAX_SPEED_RATIO:
-        faults.append(Fault("speed", f"Speed must be between {MIN_SPEED_RATIO} and {MAX_SPEED_RATIO}"))
+    if not slowest <= request.speed_ratio <= fastest:
+        faults.append(Fault("speed", f"Speed must be between {slowest} and {fastest}"))
     if not MIN_PITCH_SEMITONES <= request.pitch_semitones <= MAX_PITCH_SEMITONES:
         faults.append(
             Fault("pitch", f"Pitch must be between {MIN_PITCH_SEMITONES:g} and {MAX_PITCH_SEMITONES:g} semitones")
@@ -88,6 +97,19 @@ def _text_faults(text: str, blocked_patterns: Collection[str]) -> list[Fault]:
     if any(pattern.casefold() in folded for pattern in blocked_patterns):
         faults.append(Fault("text", TEXT_BLOCKED))
     return faults
+
+
+def _form_faults(request: SpeechRequest, installed: Collection[str]) -> list[Fault]:
+    form = FORMATS.get(request.output_format)
+    if form is None:
+        return [Fault("output_format", f"Unknown format; one of {', '.join(sorted(installed))}")]
+    if form.name not in installed:
+        needed = f"it needs the extra {form.extra!r}: pip install 'voxgate[{form.extra}]'"
+        return [Fault("output_format", f"Format {form.name} is not installed; {needed}")]
+    if request.sample_rate_hz not in (None, *form.rates_hz):
+        known = ", ".join(str(rate) for rate in form.rates_hz)
+        return [Fault("sample_rate", f"Sample rate of {form.name} must be one of {known}")]
+    return []
 
 
 def _unknown(what: str, name: str, known: Collection[str]) -> str:

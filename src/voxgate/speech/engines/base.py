@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+MIN_SPEED_RATIO, MAX_SPEED_RATIO = 0.5, 2.0
+"""What an engine that has that ability is asked for; what lies beyond is done to its finished audio."""
+
 Gender = Literal["female", "male", "neutral"]
 Ability = Literal["speed", "pitch"]
 

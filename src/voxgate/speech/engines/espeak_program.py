@@ -1,4 +1,4 @@
-"""The worker program as the engines see it: two questions, answered by a pool of its processes."""
+"""The worker program as the engines see it: three questions, answered by a pool of its processes."""
 
 import sys
 import threading
@@ -83,6 +83,21 @@ class EspeakProgram:
             "pitch_ratio": 2 ** (pitch_semitones / 12),
         }
         return self.pool.ask(Exchange(request, pcm, len(pcm) * _RETIME_SLACK + sample_rate_hz, deadline_s))
+
+    def resample(self, pcm: bytes, *, from_hz: int, to_hz: int, deadline_s: float) -> bytes:
+        """Give finished audio of any engine another sample rate, of exactly the same duration.
+
+        Raises:
+            EngineError: As `WorkerPool.ask` says.
+        """
+        request = {
+            "op": "resample",
+            "cpu_s": deadline_s + _CPU_MARGIN_S,
+            "pcm_bytes": len(pcm),
+            "from_hz": from_hz,
+            "to_hz": to_hz,
+        }
+        return self.pool.ask(Exchange(request, pcm, len(pcm) * to_hz // from_hz + BYTES_PER_SAMPLE, deadline_s))
 
     def close(self) -> None:
         """End every worker process and remove their folder."""

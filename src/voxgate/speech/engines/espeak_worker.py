@@ -7,7 +7,8 @@ libespeak-ng dies of hostile text and keeps all of its state in C globals, so th
 holds nothing that matters. It imports nothing of voxgate. It ends when its standard input ends, that is with its
 parent. (PR_SET_PDEATHSIG would end it with the parent's *thread* that started it, which is not wanted.)
 
-Request:  u32 size, JSON ``{"op": "speak" | "retime", ...}``; a ``retime`` is followed by ``pcm_bytes`` of audio.
+Request:  u32 size, JSON ``{"op": "speak" | "retime" | "resample", ...}``; all but the first are followed by
+          ``pcm_bytes`` of audio.
 Answer:   u32 size, JSON ``{"pcm_bytes": n}`` and n bytes of audio, or ``{"error": reason, "detail": text}``.
 Greeting: u32 size, JSON ``{"sample_rate_hz": n}`` or an error, once, when ready. Integers are little-endian.
 Audio is 16-bit mono, little-endian. The working folder holds ``espeak-ng-data``, in which this process may write
@@ -15,6 +16,7 @@ Audio is 16-bit mono, little-endian. The working folder holds ``espeak-ng-data``
 """
 
 import ctypes
+import importlib.util
 import json
 import math
 import os
@@ -56,7 +58,7 @@ class Sonic:
         self._library = library
         library.sonicCreateStream.restype = ctypes.c_void_p
         library.sonicCreateStream.argtypes = [ctypes.c_int, ctypes.c_int]
-        for name in ("sonicSetSpeed", "sonicSetPitch"):
+        for name in ("sonicSetSpeed", "sonicSetPitch", "sonicSetRate"):
             getattr(library, name).argtypes = [ctypes.c_void_p, ctypes.c_float]
         library.sonicWriteShortToStream.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
         library.sonicReadShortFromStream.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
@@ -65,18 +67,34 @@ class Sonic:
 
     def retime(self, pcm: bytes, *, sample_rate_hz: int, speed_ratio: float, pitch_ratio: float) -> bytes:
         """Give the audio ``speed_ratio`` times as fast and ``pitch_ratio`` times as high; its duration is exact."""
+        changed = self._change(pcm, sample_rate_hz, {"sonicSetSpeed": speed_ratio, "sonicSetPitch": pitch_ratio})
+        return _fitted(changed, round(len(pcm) / 2 / speed_ratio))
+
+    def resample(self, pcm: bytes, *, from_hz: int, to_hz: int) -> bytes:
+        """Give the same sound at another sample rate; its duration is exact to the sample."""
+        wanted = round(len(pcm) / 2 * to_hz / from_hz)
+        if to_hz < from_hz:  # libsonic would fold what is above the new band into it
+            pcm = _neighbour("lowpass").low_passed(pcm, from_hz=from_hz, to_hz=to_hz)
+        # libsonic halves both rates, rounding down, until they are below 2^14: told in lowest terms they stay exact.
+        shared = math.gcd(from_hz, to_hz)
+        scale = 16_000 // (max(from_hz, to_hz) // shared)
+        old, new = from_hz // shared * scale, to_hz // shared * scale
+        changed = self._change(pcm, old, {"sonicSetRate": old / (new + 0.25)})  # it truncates ``old / rate``
+        return _fitted(changed, wanted)
+
+    def _change(self, pcm: bytes, sample_rate_hz: int, settings: dict[str, float]) -> bytes:
         stream = self._library.sonicCreateStream(sample_rate_hz, 1)
         if not stream:
             raise RefusedError("engine_refused", "sonicCreateStream failed")
         try:
-            self._library.sonicSetSpeed(stream, speed_ratio)
-            self._library.sonicSetPitch(stream, pitch_ratio)
+            for name, value in settings.items():
+                getattr(self._library, name)(stream, value)
             self._library.sonicWriteShortToStream(stream, pcm, len(pcm) // 2)
             self._library.sonicFlushStream(stream)
             samples = self._library.sonicSamplesAvailable(stream)
             out = ctypes.create_string_buffer(max(1, samples * 2))
             self._library.sonicReadShortFromStream(stream, out, samples)
-            return _fitted(out.raw[: samples * 2], round(len(pcm) / 2 / speed_ratio))
+            return out.raw[: samples * 2]
         finally:
             self._library.sonicDestroyStream(stream)
 
@@ -192,6 +210,16 @@ def _fitted(pcm: bytes, samples: int) -> bytes:
     return pcm[:size].ljust(size, b"\0")
 
 
+def _neighbour(name: str) -> Any:  # noqa: ANN401 - a module
+    """Load a file that lies beside this one, by its path, because nothing of voxgate is imported here."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    if spec is None or spec.loader is None:
+        raise RefusedError("engine_unavailable", f"no {name}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def serve(engine: Espeak, requests: BinaryIO, answers: BinaryIO, *, allow_cpu: Callable[[float], None]) -> None:
     """Answer requests until there are no more.
 
@@ -218,6 +246,8 @@ def serve(engine: Espeak, requests: BinaryIO, answers: BinaryIO, *, allow_cpu: C
 def _answer(engine: Espeak, request: dict[str, Any], pcm: bytes) -> bytes:
     if request["op"] == "speak":
         return engine.speak(request)
+    if request["op"] == "resample":
+        return engine.sonic.resample(pcm, from_hz=request["from_hz"], to_hz=request["to_hz"])
     return engine.sonic.retime(
         pcm,
         sample_rate_hz=request["sample_rate_hz"],

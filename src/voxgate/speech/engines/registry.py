@@ -4,7 +4,7 @@ import importlib.metadata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from voxgate.speech.engines.base import Engine, Utterance, Voice
+from voxgate.speech.engines.base import MAX_SPEED_RATIO, MIN_SPEED_RATIO, Engine, Utterance, Voice
 from voxgate.speech.engines.espeak_program import EspeakProgram
 from voxgate.speech.errors import EngineError, SpeechError
 
@@ -39,7 +39,8 @@ class Engines:
             EngineError: The segment cannot be spoken within its bounds.
         """
         engine = self.engine_of(voice)
-        speed = 1.0 if "speed" in engine.native else utterance.speed_ratio
+        own_speed = min(MAX_SPEED_RATIO, max(MIN_SPEED_RATIO, utterance.speed_ratio))
+        speed = utterance.speed_ratio / (own_speed if "speed" in engine.native else 1.0)
         pitch = 0.0 if "pitch" in engine.native else utterance.pitch_semitones
         if (speed, pitch) == (1.0, 0.0):
             return engine.speak(utterance)
@@ -56,6 +57,16 @@ class Engines:
             pitch_semitones=pitch,
             deadline_s=utterance.deadline_s,
         )
+
+    def resample(self, pcm: bytes, *, from_hz: int, to_hz: int, deadline_s: float) -> bytes:
+        """Give audio another sample rate, of exactly the same duration.
+
+        Raises:
+            EngineError: It could not be done within the deadline.
+        """
+        if from_hz == to_hz:
+            return pcm
+        return self.program.resample(pcm, from_hz=from_hz, to_hz=to_hz, deadline_s=deadline_s)
 
     def close(self) -> None:
         """Close every engine and end every worker process."""

@@ -1,0 +1,1 @@
+"""Audio formats: each an encoder that is fed sound and gives bytes; found through their registry."""

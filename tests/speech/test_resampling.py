@@ -1,0 +1,72 @@
+"""Sound at another sample rate is the same sound: same length, same tones, nothing folded into it."""
+
+import numpy as np
+import pytest
+
+from voxgate.speech.engines.lowpass import low_passed
+from voxgate.speech.engines.registry import Engines
+
+DEADLINE_S = 60
+ENGINE_HZ = 22_050
+RATES_HZ = (8_000, 11_025, 16_000, 24_000, 44_100, 48_000)
+
+
+def tone(hz: float, rate_hz: int, duration_s: float = 1.0) -> bytes:
+    turns = np.arange(round(duration_s * rate_hz)) / rate_hz * 2 * np.pi * hz
+    return (np.sin(turns) * 8000).astype("<i2").tobytes()
+
+
+def resample(engines: Engines, pcm: bytes, to_hz: int) -> np.ndarray:
+    heard = engines.resample(pcm, from_hz=ENGINE_HZ, to_hz=to_hz, deadline_s=DEADLINE_S)
+    return np.frombuffer(heard, "<i2").astype(float)
+
+
+def noise_db(samples: np.ndarray, hz: float, rate_hz: int) -> float:
+    """Give everything that is not the tone, relative to it."""
+    inner = samples[rate_hz // 10 : -rate_hz // 10]
+    turns = np.arange(len(inner)) / rate_hz * 2 * np.pi * hz
+    basis = np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    fitted = basis @ np.linalg.lstsq(basis, inner, rcond=None)[0]
+    return 20 * np.log10(np.linalg.norm(inner - fitted) / np.linalg.norm(fitted))
+
+
+@pytest.mark.parametrize("to_hz", RATES_HZ)
+@pytest.mark.parametrize("hz", [300.0, 1000.0, 3000.0])
+def test_tone_stays_itself(engines: Engines, to_hz, hz):
+    """Tones of the voice keep their pitch and level exactly; noise and distortion are 60 dB below."""
+    heard = resample(engines, tone(hz, ENGINE_HZ), to_hz)
+    assert len(heard) == to_hz
+    assert noise_db(heard, hz, to_hz) < -60
+    assert np.sqrt(np.mean(heard[1000:-1000] ** 2)) == pytest.approx(8000 / np.sqrt(2), rel=0.02)
+
+
+@pytest.mark.parametrize(("to_hz", "hz"), [(8_000, 5_000), (11_025, 7_000), (16_000, 9_000)])
+def test_what_the_lower_rate_cannot_carry_is_gone(engines: Engines, to_hz, hz):
+    """A tone above the new band does not come back as another tone."""
+    heard = resample(engines, tone(hz, ENGINE_HZ), to_hz)
+    assert 20 * np.log10(np.abs(heard[500:-500]).max() / 8000) < -50
+
+
+@pytest.mark.parametrize("samples", [0, 1, 7, 12_345])
+@pytest.mark.parametrize("to_hz", RATES_HZ)
+def test_length_is_exact_to_the_sample(engines: Engines, samples, to_hz):
+    """No rounding adds up over the segments of a text; silence stays silence to its ends."""
+    heard = resample(engines, bytes(2 * samples), to_hz)
+    assert len(heard) == round(samples * to_hz / ENGINE_HZ)
+    assert not heard.any()
+
+
+def test_same_rate_asks_nobody(engines: Engines):
+    """Sound that has the rate already is given back as it is."""
+    pcm = tone(440, ENGINE_HZ)
+    assert engines.resample(pcm, from_hz=ENGINE_HZ, to_hz=ENGINE_HZ, deadline_s=0) is pcm
+
+
+def test_loud_sound_is_clipped_and_does_not_wrap():
+    """What swings over the largest sample stays there."""
+    square = np.repeat(np.array([32767, -32768] * 50, dtype="<i2"), 20).tobytes()
+    heard = np.frombuffer(low_passed(square, from_hz=ENGINE_HZ, to_hz=8_000), "<i2").astype(int)
+    assert heard.max() == 32767
+    assert heard.min() == -32768
+    # Where the square stands high the sound does too: nothing has turned round.
+    assert (heard.reshape(-1, 20)[::2, 8:12] > 20_000).all()

@@ -1,0 +1,105 @@
+"""Audio is given away while it is made, and nothing is made that nobody takes."""
+
+import io
+
+import pytest
+from tests.speech.measure import read
+
+from voxgate.speech.engines.registry import Engines
+from voxgate.speech.errors import SynthesisFailedError
+from voxgate.speech.formats.registry import FORMATS
+from voxgate.speech.request import SpeechRequest
+from voxgate.speech.streaming import SpeechStream
+from voxgate.speech.synthesis import Synthesizer
+
+TEXT = "The quick brown fox jumps over the lazy dog. It rests near the river bank. Then it sleeps."
+RATE_HZ = 24_000
+SECOND = bytes(2 * RATE_HZ)
+
+
+class Segments:
+    """Segments of a second of silence, that know how many were taken."""
+
+    def __init__(self, count: int) -> None:
+        self.taken = 0
+        self.is_closed = False
+        self._count = count
+
+    def generate(self):
+        try:
+            for _ in range(self._count):
+                self.taken += 1
+                yield SECOND
+        finally:
+            self.is_closed = True
+
+
+def stream_of(segments: Segments, name: str = "pcm") -> SpeechStream:
+    form = FORMATS[name]
+    return SpeechStream(segments.generate(), form.open_encoder(RATE_HZ), form=form, rate_hz=RATE_HZ)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_stream_has_the_sound_of_the_file(synthesizer: Synthesizer, name):
+    """Streamed and written, a text has the same length, and no piece of the stream is empty."""
+    request = SpeechRequest(TEXT, output_format=name)
+    out = io.BytesIO()
+    written = synthesizer.synthesize(request, out)
+    stream = synthesizer.stream(request)
+    blocks = list(stream)
+    assert all(blocks)
+    assert len(blocks) > 3
+    assert stream.duration_s == pytest.approx(written.duration_s, abs=0.05)
+    assert sum(map(len, blocks)) == pytest.approx(written.size_bytes, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["wav", "flac"])
+def test_read_stream_knows_its_head(synthesizer: Synthesizer, name):
+    """Who has kept the whole stream can make a file with a true length of it."""
+    stream = synthesizer.stream(SpeechRequest(TEXT, output_format=name))
+    data = b"".join(stream)
+    head = stream.head()
+    assert read(head + data[len(head) :]).duration_s == pytest.approx(stream.duration_s, abs=1e-6)
+
+
+def test_nothing_is_spoken_ahead():
+    """A segment is spoken when its bytes are asked for, so the first bytes wait for one segment only."""
+    segments = Segments(3)
+    stream = stream_of(segments)
+    assert segments.taken == 0
+    first = next(stream)
+    assert segments.taken == 1
+    assert len(first) < len(SECOND) / 2
+
+
+def test_closed_stream_speaks_nothing_more():
+    """Who goes away stops the work; closing twice is no error."""
+    segments = Segments(3)
+    stream = stream_of(segments)
+    next(stream)
+    stream.close()
+    stream.close()
+    assert (segments.taken, segments.is_closed) == (1, True)
+    assert list(stream) == []
+
+
+def test_unread_stream_can_be_closed():
+    """A stream that nobody has read has spoken nothing."""
+    segments = Segments(3)
+    stream_of(segments).close()
+    assert segments.taken == 0
+
+
+def test_fault_of_a_later_segment_comes_while_reading(engines: Engines):
+    """What was spoken is given; then the fault is raised, and the stream does not just end."""
+    stream = Synthesizer(engines, max_audio_s=3, segment_deadline_s=30).stream(SpeechRequest(TEXT, "tone"))
+    taken = [next(stream)]
+    with pytest.raises(SynthesisFailedError, match="audio_too_long"):
+        taken.extend(stream)
+    assert taken
+
+
+def test_unknown_voice_fails_before_anything(synthesizer: Synthesizer):
+    """A voice that is in no list fails at once."""
+    with pytest.raises(SynthesisFailedError, match="engine_unavailable"):
+        synthesizer.stream(SpeechRequest("Hi", "nobody"))
