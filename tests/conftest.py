@@ -1,8 +1,21 @@
-"""What every test leaves behind is closed."""
+"""What every test leaves behind is closed, and what asks for a database runs on each kind of it."""
 
 import pytest
+from tests.support.databases import (  # noqa: F401 -- fixtures are found by their names
+    database_kind,
+    database_url,
+    databases,
+    new_database,
+    parametrize,
+    postgres,
+)
 
 from voxgate.gate.stores import open_store
+
+
+def pytest_generate_tests(metafunc):
+    """Run what asks for a database on each kind of it."""
+    parametrize(metafunc)
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -12,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, exc, inspect, text
+from sqlalchemy import event, exc, inspect, make_url, text
 
 from voxgate.accounts import database as module
 from voxgate.accounts.database import MIGRATIONS, Database, DatabaseUnavailableError, head_revision
@@ -30,17 +31,34 @@ print("alembic" in sys.modules)
 """
 
 
+ON_A_FILE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+POOL_MAX = {"sqlite": 15, "postgres": 10}
+
+
 @pytest.fixture
-def empty(tmp_path):
-    opened = Database(f"sqlite:///{tmp_path / 'empty.db'}", budget_s=0.05)
+def empty_url(databases):
+    url = databases.make_empty()
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def empty(empty_url):
+    opened = Database(empty_url, budget_s=0.05)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def impatient(database_path):
-    """A second owner of the same file that waits 20 ms for a lock."""
-    opened = Database(f"sqlite:///{database_path}", budget_s=0.02)
+def empty_path(empty_url):
+    """Where the empty database lies, when it is a file."""
+    return Path(make_url(empty_url).database)
+
+
+@pytest.fixture
+def impatient(database_url):
+    """A second owner of the same database that waits 20 ms for a lock."""
+    opened = Database(database_url, budget_s=0.02)
     yield opened
     opened.close()
 
@@ -75,7 +93,7 @@ def start_processes(count, url):
 
 class TestSchema:
     def test_migrated_schema_is_what_the_models_say(self, empty):
-        """From an empty file the migrations make exactly the models' tables, and only the jobs' beside them."""
+        """From nothing the migrations make exactly the models' tables, and only the jobs' beside them."""
         empty.migrate()
         with empty.engine.connect() as connection:
             differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
@@ -104,18 +122,16 @@ class TestSchema:
         monkeypatch.setattr(module, "_upgrade", lambda _connection: pytest.fail("migrated twice"))
         empty.migrate()
 
-    def test_processes_that_start_at_once_migrate_once(self, tmp_path):
-        """Four starters of one empty file all come up; a later one does not even load Alembic."""
-        url = f"sqlite:///{tmp_path / 'voxgate.db'}"
-        start_processes(4, url)
-        assert start_processes(1, url) == ["False"]
+    def test_processes_that_start_at_once_migrate_once(self, empty_url):
+        """Four starters of one empty database all come up; a later one does not even load Alembic."""
+        start_processes(4, empty_url)
+        assert start_processes(1, empty_url) == ["False"]
 
-    def test_failed_migration_leaves_the_file_as_it_was(self, empty, tmp_path):
+    def test_failed_migration_leaves_the_database_as_it_was(self, empty):
         """The whole upgrade is one transaction."""
-        with sqlite3.connect(tmp_path / "empty.db") as other:
-            other.execute("CREATE TABLE api_keys (mine)")
-        other.close()
-        with pytest.raises(DatabaseUnavailableError, match="api_keys already exists"):
+        with empty.session() as session:
+            session.execute(text("CREATE TABLE api_keys (mine integer)"))
+        with pytest.raises(DatabaseUnavailableError, match=r"api_keys\"? already exists"):
             empty.migrate()
         assert inspect(empty.engine).get_table_names() == ["api_keys"]
 
@@ -126,17 +142,19 @@ class TestSchema:
         with pytest.raises(ConfigurationError, match="9999"):
             database.migrate()
 
-    def test_file_is_for_its_owner_alone(self, empty, tmp_path):
+    @ON_A_FILE
+    def test_file_is_for_its_owner_alone(self, empty, empty_path):
         """Password hashes are readable by nobody else, in the companion files neither."""
         empty.migrate()
         add_user(empty)
-        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("empty.db*")}
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in empty_path.parent.glob(f"{empty_path.name}*")}
         assert set(modes.values()) == {0o600}
-        assert "empty.db-wal" in modes
+        assert f"{empty_path.name}-wal" in modes
 
-    def test_waits_for_another_starter_to_enter_wal(self, empty, tmp_path, monkeypatch):
+    @ON_A_FILE
+    def test_waits_for_another_starter_to_enter_wal(self, empty, empty_path, monkeypatch):
         """A file that another process holds while it starts is asked for again."""
-        holder = sqlite3.connect(tmp_path / "empty.db", isolation_level=None)
+        holder = sqlite3.connect(empty_path, isolation_level=None)
         holder.execute("CREATE TABLE other (a)")
         holder.execute("BEGIN IMMEDIATE")
         monkeypatch.setattr(module, "_MIGRATION_WAIT_S", 0.001)
@@ -146,9 +164,10 @@ class TestSchema:
         holder.close()
         assert has_user(empty) is False
 
-    def test_does_not_wait_for_ever_to_enter_wal(self, empty, tmp_path, monkeypatch):
+    @ON_A_FILE
+    def test_does_not_wait_for_ever_to_enter_wal(self, empty, empty_path, monkeypatch):
         """A file that stays locked is told as trouble."""
-        holder = sqlite3.connect(tmp_path / "empty.db", isolation_level=None)
+        holder = sqlite3.connect(empty_path, isolation_level=None)
         holder.execute("CREATE TABLE other (a)")
         holder.execute("BEGIN IMMEDIATE")
         monkeypatch.setattr(module, "_MIGRATION_WAIT_S", -1)
@@ -186,6 +205,7 @@ class TestTransactions:
         with pytest.raises(exc.IntegrityError), database.session() as session:
             session.add(row)
 
+    @ON_A_FILE
     def test_commits_are_on_disk(self, database):
         """A commit waits for the disk; in WAL the weaker setting may lose it when the power fails."""
         with database.reading() as session:
@@ -201,6 +221,7 @@ class TestTransactions:
 
 
 class TestTrouble:
+    @ON_A_FILE
     def test_locked_file_is_told_and_nothing_is_written(self, database, impatient):
         """A writer that holds the file longer than the budget makes others give up, not hang."""
         with database.session() as session:
@@ -211,6 +232,7 @@ class TestTrouble:
         add_user(impatient)
         assert has_user(database)
 
+    @ON_A_FILE
     def test_full_disk_is_told_and_nothing_is_written(self, database):
         """Reads go on, and writes recover by themselves when space returns."""
 
@@ -226,6 +248,7 @@ class TestTrouble:
         database.close()
         add_user(database)
 
+    @ON_A_FILE
     def test_read_only_file_is_told(self, database):
         """A file system that went read-only refuses writes and serves reads."""
 
@@ -237,9 +260,9 @@ class TestTrouble:
             add_user(database)
         assert not has_user(database)
 
-    def test_exhausted_pool_is_told(self, impatient):
-        """A request that gets no connection within the budget is refused, not kept."""
-        taken = [impatient.engine.connect() for _ in range(15)]
+    def test_exhausted_pool_is_told(self, impatient, database_kind):
+        """A process takes so many connections at most; a request that gets none within the budget is refused."""
+        taken = [impatient.engine.connect() for _ in range(POOL_MAX[database_kind])]
         with pytest.raises(DatabaseUnavailableError):
             impatient.ping()
         for connection in taken:

@@ -7,6 +7,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text
 
 from voxgate.accounts.database import Database, DatabaseUnavailableError
 from voxgate.accounts.lifecycle import Accounts
@@ -22,7 +23,7 @@ from voxgate.accounts.lifecycle import Accounts
 from voxgate.accounts.passwords import Hasher
 from voxgate.gate.clock import SystemClock
 from voxgate.gate.stores import SqliteStore
-database = Database("sqlite:///" + sys.argv[1])
+database = Database(sys.argv[1])
 accounts = Accounts(
     database, SqliteStore(Path(sys.argv[2])), hasher=Hasher(memory_kib=8), clock=SystemClock(), profile="development"
 )
@@ -60,9 +61,9 @@ def test_twenty_registrations_of_one_name_make_one_account(register, accounts, u
     assert len(accounts.list()) == 1
 
 
-def test_two_processes_that_register_the_same_twenty_names_make_twenty(database_path, tmp_path, accounts):
-    """Processes share the file, and each name has one owner."""
-    arguments = [sys.executable, "-c", REGISTER, str(database_path), str(tmp_path / "gate.db")]
+def test_two_processes_that_register_the_same_twenty_names_make_twenty(database_url, tmp_path, accounts):
+    """Processes share the database, and each name has one owner."""
+    arguments = [sys.executable, "-c", REGISTER, database_url, str(tmp_path / "gate.db")]
     pipe = subprocess.PIPE
     running = [subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(2)]
     finished = [process.communicate("\n", timeout=60) for process in running]
@@ -108,12 +109,14 @@ def test_new_password_leaves_no_session_of_the_old_one(accounts, account, sessio
             assert store.decide(query).refusal.code == "TOKEN_REVOKED"
 
 
-def test_locked_database_refuses_registration_and_keeps_nothing(database, database_path, store, hasher, clock):
-    """A locked file is told within the budget; afterwards the same registration succeeds."""
-    impatient = Database(f"sqlite:///{database_path}", budget_s=0.02)
+def test_locked_database_refuses_registration_and_keeps_nothing(database, database_url, store, hasher, clock):
+    """A locked table is told within the budget; afterwards the same registration succeeds."""
+    impatient = Database(database_url, budget_s=0.02)
     accounts = Accounts(impatient, store, hasher=hasher, clock=clock, profile="development")
     fields = {"username": "testuser", "email": "test@example.com", "password": "password123"}
     with database.session() as session:
+        if database.is_postgres:
+            session.execute(text("LOCK TABLE users IN EXCLUSIVE MODE"))
         session.connection()
         with pytest.raises(DatabaseUnavailableError):
             accounts.register(**fields)

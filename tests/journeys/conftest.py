@@ -13,7 +13,6 @@ from tests.support.service import (  # noqa: F401 -- the same
     hasher,
     join,
     make_app,
-    migrated,
     run_jobs,
     services,
 )

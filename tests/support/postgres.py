@@ -54,10 +54,13 @@ class Postgres:
         """The address of one of its databases."""
         return f"{driver}://postgres@/{database}?host={self.data}"
 
+    def connect(self, database="postgres"):
+        """Return a connection past the service, in which each statement stands alone; close it after use."""
+        return psycopg.connect(host=str(self.data), user="postgres", dbname=database, autocommit=True)
+
     def run(self, *statements, database="postgres"):
         """Run statements past the service; returns the rows of the last one."""
-        connection = psycopg.connect(host=str(self.data), user="postgres", dbname=database, autocommit=True)
-        with contextlib.closing(connection):
+        with contextlib.closing(self.connect(database)) as connection:
             for statement in statements:
                 done = connection.execute(statement)
             return done.fetchall() if done.description else []

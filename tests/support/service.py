@@ -3,14 +3,13 @@
 A conftest imports the fixtures that it offers; ``client`` and ``auth_headers`` have the second document's names.
 """
 
-import shutil
+import re
 from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 
-from voxgate.accounts.database import Database
 from voxgate.accounts.passwords import Hasher
 from voxgate.settings import Settings
 from voxgate.speech.engines.registry import open_engines
@@ -99,7 +98,7 @@ def check_described(app, answer):
         rule, _ = app.url_map.bind("localhost").match(answer.request.path, method, return_rule=True)
     except HTTPException:
         return
-    operation = DESCRIBED.get((method, rule.rule.replace("<", "{").replace(">", "}")))
+    operation = DESCRIBED.get((method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)))
     if operation is None:
         return  # OPTIONS, or a route that a test has added; test_openapi.py finds routes without a description
     if answer.status_code >= 400:
@@ -115,16 +114,6 @@ def check_described(app, answer):
             assert answer.status_code == 304 or "Content-Type" not in answer.headers
     elif answer.request.method != "HEAD":
         success.model_validate_json(answer.data)
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory):
-    """A migrated file to copy: migrating anew for each test would take most of the time."""
-    path = tmp_path_factory.mktemp("migrated") / "voxgate.db"
-    database = Database(f"sqlite:///{path}")
-    database.migrate()
-    database.close()
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -153,14 +142,14 @@ def events():
 
 
 @pytest.fixture
-def make_app(tmp_path, migrated, hasher, engines, clock, events):
+def make_app(tmp_path, new_database, hasher, engines, clock, events):
     """Make the application with other settings; each has its own data folder."""
     opened = []
 
     def make(**settings):
         data = tmp_path / f"data{len(opened)}"
         data.mkdir()
-        shutil.copy(migrated, data / "voxgate.db")
+        settings = {"database_url": new_database(data / "voxgate.db"), **settings}
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("voxgate.web.services.open_engines", lambda **_: SharedEngines(engines))
             services = open_services(

@@ -12,7 +12,6 @@ from tests.support.service import (  # noqa: F401 -- fixtures are found by their
     hasher,
     join,
     make_app,
-    migrated,
     run_jobs,
     services,
     speak,

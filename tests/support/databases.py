@@ -1,0 +1,178 @@
+"""The databases of the tests: what asks for one runs on a file and on a real PostgreSQL, with few exceptions.
+
+Each test has a database of its own, copied from one that was migrated once.
+"""
+
+import contextlib
+import itertools
+import shutil
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import make_url
+from tests.support.postgres import running_postgres
+
+from voxgate.accounts.database import Database
+
+KINDS = ("sqlite", pytest.param("postgres", marks=pytest.mark.postgres))
+
+ON_THE_FILE_ALONE = {
+    "tests/browser/": "asks a browser, whatever keeps the accounts",
+    "tests/cli/test_doctor.py": "looks at files; what it finds of PostgreSQL stands in test_doctor_postgres.py",
+    "tests/cli/test_say.py": "speaks without a database",
+    "tests/cli/test_serve.py": "is about the port and the processes",
+    "tests/journeys/test_exactness.py": "counts in the gate's store",
+    "tests/journeys/test_hostile_texts.py": "is about the engine's processes, and takes long",
+    "tests/journeys/test_readme.py": "does what the README says, which begins with a file",
+    "tests/speech/test_local_speech.py": "is about the synthesizer behind the queue",
+    "tests/web/test_bodies.py": "refuses before SQL is asked",
+    "tests/web/test_docs.py": "shows pages without a row",
+    "tests/web/test_locked.py": "locks the file; the locks of PostgreSQL stand in test_postgres.py",
+    "tests/web/test_openapi.py": "describes routes without a row",
+}
+"""What PostgreSQL would run for nothing, by the beginning of its name, and why."""
+
+
+def kinds_for(nodeid):
+    """Return the databases that a test runs on."""
+    return KINDS[:1] if nodeid.startswith(tuple(ON_THE_FILE_ALONE)) else KINDS
+
+
+_FREELY = sql.SQL("SET lock_timeout = 500; SET session_replication_role = replica")
+_RESTART = sql.SQL("SELECT setval(format('%I.%I', schemaname, sequencename), 1, false) FROM pg_sequences")
+
+
+class Files:
+    """Databases that are files, each fresh.
+
+    Args:
+        folder: Where they lie.
+    """
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._numbers = itertools.count()
+        self._template = self.make_empty()
+        migrate(self._template)
+
+    def make_empty(self):
+        """Make a database without a table; returns its address."""
+        return f"sqlite:///{self._folder / f'voxgate{next(self._numbers)}.db'}"
+
+    def make(self, path=None):
+        """Make a database with today's schema, at a path if one is given; returns its address."""
+        url = f"sqlite:///{path}" if path else self.make_empty()
+        shutil.copy(make_url(self._template).database, make_url(url).database)
+        return url
+
+    def drop(self, url):
+        """Leave it to pytest, which removes its folders."""
+
+
+class Served:
+    """Databases on a server. One that is given back is cleaned and given out again: to make one costs far more.
+
+    Args:
+        server: The PostgreSQL.
+    """
+
+    def __init__(self, server):
+        self._server = server
+        self._template = server.create()
+        migrate(server.url(self._template))
+        self._contents = {
+            table: server.run(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table)), database=self._template)
+            for table in self._tables(self._template)
+        }
+        self._free = []
+
+    def make_empty(self):
+        """Make a database without a table; returns its address."""
+        return self._server.url(self._server.create())
+
+    def make(self, path=None):
+        """Make a database with today's schema; returns its address."""
+        return self._free.pop() if self._free else self._server.url(self._server.create(self._template))
+
+    def drop(self, url):
+        """Clean it, or remove it when a test has changed its tables or holds a lock."""
+        name = make_url(url).database
+        try:
+            assert self._tables(name) == list(self._contents)
+            self._clean(name)
+        except (AssertionError, psycopg.Error):
+            self._server.drop(name)
+        else:
+            self._free.append(url)
+
+    def _tables(self, name):
+        listed = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+        return [table for (table,) in self._server.run(listed, database=name)]
+
+    def _clean(self, name):
+        tables = [(sql.Identifier(table), rows) for table, rows in self._contents.items()]
+        deletes = [sql.SQL("DELETE FROM {}").format(table) for table, _ in tables]
+        with contextlib.closing(self._server.connect(name)) as connection:
+            # Without its triggers a table can be emptied before those that point to it.
+            connection.execute(sql.SQL("; ").join((_FREELY, *deletes, _RESTART)))
+            for table, rows in tables:
+                for row in rows:
+                    values = sql.SQL(", ").join(map(sql.Literal, row))
+                    connection.execute(sql.SQL("INSERT INTO {} VALUES ({})").format(table, values))
+
+
+def migrate(url):
+    """Bring a database to today's schema."""
+    database = Database(url)
+    database.migrate()
+    database.close()
+
+
+def parametrize(metafunc):
+    """Run a test on each of its databases, if it asks for one and does not choose for itself."""
+    chosen = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    if "database_kind" in metafunc.fixturenames and "database_kind" not in chosen:
+        kinds = kinds_for(metafunc.definition.nodeid)
+        metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """One server for all tests of this process."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database_kind(request):
+    """Which database the test runs on."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def databases(database_kind, request, tmp_path_factory):
+    """Make databases of the kind that the test runs on."""
+    if database_kind == "postgres":
+        return Served(request.getfixturevalue("postgres"))
+    return Files(tmp_path_factory.mktemp("databases"))
+
+
+@pytest.fixture
+def new_database(databases):
+    """Make databases with today's schema that last as long as the test, as `make` does."""
+    made = []
+
+    def make(path=None):
+        made.append(databases.make(path))
+        return made[-1]
+
+    yield make
+    for url in made:
+        databases.drop(url)
+
+
+@pytest.fixture
+def database_url(new_database):
+    """The address of one database with today's schema."""
+    return new_database()
