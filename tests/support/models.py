@@ -106,3 +106,38 @@ MODELS = {
     LimitKind.CALENDAR_MONTH: CalendarModel,
     LimitKind.AT_ONCE: LeaseModel,
 }
+
+
+class SessionModel:
+    """A session: the newest generation that is proven to have arrived, and its ends."""
+
+    def __init__(self, state):
+        self.state, self.generation, self.idle, self.is_ended = state, state.generation, state.idle_ends_at_ms, False
+
+    def put(self, state):
+        self.generation = max(self.generation, state.generation)
+        ends = [each for each in (self.idle, state.idle_ends_at_ms) if each is not None]
+        self.idle = max(ends, default=None)
+
+    def access(self, now, generation):
+        if self.is_ended:
+            return "TOKEN_REVOKED"
+        if now >= self.state.expires_at_ms:
+            return "TOKEN_EXPIRED"
+        self.generation = max(self.generation, generation)
+        return None
+
+    def refresh(self, now, query):
+        if self.is_ended:
+            return "TOKEN_REVOKED"
+        if now >= self.state.expires_at_ms:
+            return "TOKEN_EXPIRED"
+        if query.generation < self.generation:
+            self.is_ended = True
+            return "TOKEN_REUSED"
+        if self.idle is not None and now >= self.idle:
+            return "TOKEN_EXPIRED"
+        self.generation = query.generation + query.is_strict
+        if query.idle_ms:
+            self.idle = min(self.state.expires_at_ms, now + query.idle_ms)
+        return None

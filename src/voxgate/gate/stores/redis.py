@@ -221,7 +221,7 @@ class RedisStore:
 
     def _put_record(self, state: SessionState | KeyState, kind: str, record_id: str, *, rest: str) -> None:
         expires_at_ms = "" if state.expires_at_ms is None else state.expires_at_ms
-        arguments = (self._given_time(), state.subject, expires_at_ms, int(state.is_ended))
+        arguments = (self._given_time(), to_bytes(state.subject), expires_at_ms, int(state.is_ended))
         answer = self._link.run(scripts.PUT_POINTER, (self._pointer(kind, record_id),), arguments)
         is_ended, _ = self._understand(lambda: read_pointer(answer))
         self._remember(kind, record_id, state.subject)
@@ -233,7 +233,7 @@ class RedisStore:
 
     def _end(self, kind: str, record_id: str, expires_at_ms: int | str, *, subject: str | None) -> None:
         known = subject or self._subjects.get((kind, record_id), "")
-        arguments = (self._given_time(), known, expires_at_ms, 1)
+        arguments = (self._given_time(), to_bytes(known), expires_at_ms, 1)
         answer = self._link.run(scripts.PUT_POINTER, (self._pointer(kind, record_id),), arguments)
         _, owner = self._understand(lambda: read_pointer(answer))
         if owner:
