@@ -2,12 +2,14 @@
 
 import contextlib
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 _FOLDER = Path(sys.prefix) / "debian"
+_INSTALLED = Path(os.environ.get("VOXGATE_TEST_DPKG_STATUS", "/var/lib/dpkg/status"))
 _OWN_STATE = ("lists/partial", "cache/archives/partial")
 
 
@@ -31,14 +33,19 @@ def program(name, *packages):
     return str(found)
 
 
-def unpacked(*packages):
-    """Return the folder in which some packages are unpacked; fails with the one line that would mend it."""
+def unpacked(*packages, has_libraries=False):
+    """Return the folder in which some packages are unpacked; fails with the one line that would mend it.
+
+    Args:
+        packages: Their names.
+        has_libraries: Whether what they depend on is unpacked too, as far as the machine lacks it.
+    """
     root = _FOLDER / "+".join(packages)
     _FOLDER.mkdir(parents=True, exist_ok=True)
     with _alone():
         if not root.exists():
             try:
-                _unpack(packages, root)
+                _unpack(packages, root, has_libraries=has_libraries)
             except (OSError, subprocess.CalledProcessError) as error:
                 told = getattr(error, "stderr", None) or error
                 mend = f"apt-get install {' '.join(packages)}"
@@ -46,20 +53,26 @@ def unpacked(*packages):
     return root
 
 
-def _unpack(packages, root):
+def _unpack(packages, root, *, has_libraries):
     state = _FOLDER / "apt"
     for name in _OWN_STATE:
         (state / name).mkdir(parents=True, exist_ok=True)
     (state / "status").touch()
-    own = [
-        *("-o", f"Dir::State::Lists={state / 'lists'}", "-o", f"Dir::State::status={state / 'status'}"),
-        *("-o", f"Dir::Cache={state / 'cache'}", "-o", "APT::Sandbox::User="),
-    ]
+    status = _INSTALLED if has_libraries else state / "status"
     fetched = state / "fetched"
     shutil.rmtree(fetched, ignore_errors=True)
-    fetched.mkdir()
+    (fetched / "partial").mkdir(parents=True)
+    own = [
+        *("-o", f"Dir::State::Lists={state / 'lists'}", "-o", f"Dir::State::status={status}"),
+        *("-o", f"Dir::Cache={state / 'cache'}", "-o", f"Dir::Cache::Archives={fetched}"),
+        *("-o", "APT::Sandbox::User=", "-o", "Debug::NoLocking=1"),
+    ]
     _run("apt-get", *own, "-qq", "update", cwd=fetched)
-    _run("apt-get", *own, "-qq", "download", *packages, cwd=fetched)
+    if has_libraries:
+        whole = ("-qq", "--yes", "--no-install-recommends", "--download-only", "install")
+        _run("apt-get", *own, *whole, *packages, cwd=fetched)
+    else:
+        _run("apt-get", *own, "-qq", "download", *packages, cwd=fetched)
     partial = root.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     for file in sorted(fetched.glob("*.deb")):
@@ -68,7 +81,7 @@ def _unpack(packages, root):
 
 
 def _run(*command, cwd):
-    subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True, timeout=100)
+    subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True, timeout=600)
 
 
 @contextlib.contextmanager
