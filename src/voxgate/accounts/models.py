@@ -1,6 +1,6 @@
-"""The tables of who exists: users, their sessions, their API keys, and the tiers that were defined."""
+"""The tables of who exists: users, their sessions, their API keys, tiers, and security events."""
 
-from sqlalchemy import BigInteger, ForeignKey, LargeBinary, MetaData, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Names for every constraint, so that a migration can name what it changes on any database.
@@ -88,3 +88,15 @@ class ApiKey(Base):
     limits: Mapped[str] = mapped_column(Text, default="")
     version: Mapped[int] = mapped_column(default=0)
     last_used_at_ms: Mapped[int | None]
+
+
+class SecurityEvent(Base):
+    """One security event; rows are added and, when they are old, removed, never changed."""
+
+    __tablename__ = "security_events"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    at_ms: Mapped[int] = mapped_column(index=True)
+    name: Mapped[str] = mapped_column(String(64), index=True)
+    who: Mapped[str | None] = mapped_column(String(254), index=True)
+    fields: Mapped[str] = mapped_column(Text)

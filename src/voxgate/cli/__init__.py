@@ -13,6 +13,7 @@ COMMANDS = {
     "users": ("voxgate.cli.users:users", "List, add and change accounts."),
     "keys": ("voxgate.cli.keys:keys", "List, make and revoke API keys."),
     "signing": ("voxgate.cli.signing:signing", "List, make, rotate and retire the keys that sign tokens."),
+    "events": ("voxgate.cli.events:events", "Show security events as they come, or write them all down."),
     "limits": ("voxgate.cli.limits:limits", "Show limits and what is spent of them; forget what is spent."),
     "say": ("voxgate.cli.say:say", "Speak a text into a file, without a server."),
     "doctor": ("voxgate.cli.doctor:doctor", "Say what is wrong here, and the command that mends it."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from voxgate.gate.errors import Refusal
-from voxgate.logs import configure_logs
+from voxgate.logs import SecurityLog, configure_logs
 from voxgate.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -46,6 +46,16 @@ def warn(text: str) -> None:
     click.echo(f"voxgate: warning: {text}", err=True)
 
 
+def security_log(settings: Settings) -> SecurityLog:
+    """Return the file of security events as the settings say; nothing is opened before the first event."""
+    return SecurityLog(
+        settings.security_log_path,
+        max_bytes=settings.events_file_bytes,
+        max_age_s=settings.events_file_age_s,
+        kept=settings.events_files,
+    )
+
+
 @contextlib.contextmanager
 def opened(data: str | None) -> "Iterator[Services]":
     """Open the service's parts for one command; what it changes is recorded in the security log.
@@ -56,7 +66,7 @@ def opened(data: str | None) -> "Iterator[Services]":
     from voxgate.web.services import open_services  # noqa: PLC0415 -- costs most of a second
 
     settings = read_settings(data=data)
-    configure_logs("error", security_log=settings.security_log_path)
+    configure_logs("error", security_log=security_log(settings))
     services = open_services(settings)
     try:
         yield services

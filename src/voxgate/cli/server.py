@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from voxgate.cli.frame import security_log
 from voxgate.cli.port import answers, name_in_url, reserve
 from voxgate.gate.errors import ConfigurationError, VoxgateError
 from voxgate.logs import configure_logs
@@ -163,7 +164,7 @@ def make_application() -> "WSGIApplication":
     logging.getLogger("voxgate.settings").setLevel(logging.ERROR)
     try:
         settings = load_settings()
-        configure_logs(settings.log_level, security_log=settings.security_log_path)
+        configure_logs(settings.log_level, security_log=security_log(settings))
         from voxgate.web.app import create_served_app  # noqa: PLC0415 -- only a server needs it
 
         app = create_served_app()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from voxgate.cli.frame import data_option, read_settings
+from voxgate.cli.frame import data_option, read_settings, security_log
 from voxgate.gate import events
 from voxgate.gate.clock import SystemClock
 from voxgate.gate.signing import ALGORITHMS, KeyFolder, KeySet, SigningKey
@@ -94,7 +94,7 @@ def retire(*, kid: str, leaked: bool, data: str | None) -> None:
 def _opened(data: str | None) -> Iterator[KeyFolder]:
     """Open the folder of the keys alone: neither the database nor the store is needed, as after a break-in."""
     settings = read_settings(data=data)
-    configure_logs("error", security_log=settings.security_log_path)
+    configure_logs("error", security_log=security_log(settings))
     folder = KeyFolder(settings.data, clock=SystemClock(), secret=settings.signing_secret)
     folder.open()
     yield folder

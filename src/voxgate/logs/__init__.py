@@ -8,7 +8,7 @@ from typing import TextIO
 
 from voxgate.gate import events
 from voxgate.logs.files import SecurityLog
-from voxgate.logs.lines import REDACTED, JsonLines, ShortLines, redact
+from voxgate.logs.lines import REDACTED, JsonLines, ShortLines, clean_fields, redact
 from voxgate.logs.loggers import AuthLogger, RateLimitLogger
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "RateLimitLogger",
     "SecurityLog",
     "ShortLines",
+    "clean_fields",
     "configure_logs",
     "redact",
 ]

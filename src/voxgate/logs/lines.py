@@ -84,6 +84,11 @@ def _describe(event: str, fields: Mapping[str, object]) -> str:
     return sentences.get(event, str)()
 
 
+def clean_fields(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return the fields of an event as they may be kept: without secrets, each bounded."""
+    return {name: _cleaned(name, value) for name, value in fields.items()}
+
+
 def _cleaned(name: str, value: object) -> object:
     if name.lower() in _SECRET_FIELDS:
         return REDACTED

@@ -6,6 +6,7 @@ from pathlib import Path
 from voxgate.settings.browsers import BrowserSettings
 from voxgate.settings.credentials import CredentialSettings
 from voxgate.settings.edge import EdgeSettings
+from voxgate.settings.events import EventSettings
 from voxgate.settings.limits import LimitSettings
 from voxgate.settings.server import Profile, ServerSettings
 from voxgate.settings.sessions import SessionSettings
@@ -16,7 +17,16 @@ POLICIES_OF_OTHERS = frozenset({"default", "standard", "premium", "register"})
 """What counts addresses, as every policy of logins does too, and the tiers, whose own limits are named ``*``."""
 
 
-class Settings(LimitSettings, CredentialSettings, SessionSettings, SpeechSettings, BrowserSettings, EdgeSettings, ServerSettings):
+class Settings(
+    LimitSettings,
+    CredentialSettings,
+    SessionSettings,
+    SpeechSettings,
+    BrowserSettings,
+    EdgeSettings,
+    EventSettings,
+    ServerSettings,
+):
     """Everything that can be set, read once; docs/reference/settings.md is made from this class."""
 
     @property

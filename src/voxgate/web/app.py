@@ -47,6 +47,7 @@ def create_app(
     _add_routes(app, services.settings)
     gate.init_app(app, _wire_gate(services))
     gate.check_rules(app)
+    services.audit.watch(app.extensions["voxgate"].admission.reports.quiet)
     return app
 
 

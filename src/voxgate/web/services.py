@@ -11,6 +11,7 @@ from typing import cast
 from flask import current_app
 
 from voxgate.accounts.api_keys import ApiKeys
+from voxgate.accounts.audit import Audit
 from voxgate.accounts.database import Database
 from voxgate.accounts.devices import Devices
 from voxgate.accounts.directory import SqlDirectory
@@ -26,6 +27,7 @@ from voxgate.gate.signing import KeyFolder
 from voxgate.gate.stores import Store, open_store
 from voxgate.gate.stores.watched import watch
 from voxgate.gate.tokens import Signer
+from voxgate.logs import clean_fields
 from voxgate.settings import Settings
 from voxgate.speech.artifacts import Artifacts, ArtifactStorageError
 from voxgate.speech.engines.registry import open_engines
@@ -47,6 +49,7 @@ class Services:
         settings: What they were opened with.
         clock: Source of time of them all.
         events: Takes security events.
+        audit: The table that they are written down in.
         database: Accounts and jobs.
         store: The gate's shared facts.
         directory: Where the gate looks up what its store does not know.
@@ -67,6 +70,7 @@ class Services:
     settings: Settings
     clock: Clock
     events: EventSink
+    audit: Audit
     database: Database
     store: Store
     directory: SqlDirectory
@@ -109,6 +113,7 @@ class Services:
         self.background.stop()
         self.noted.close()
         self.synthesizer.close()
+        self.audit.close()
         self.store.close()
         self.database.close()
 
@@ -138,6 +143,8 @@ def open_services(
     hasher = hasher or Hasher(workers=settings.hash_workers, queue=settings.hash_queue)
     database = Database(settings.database_url)
     database.migrate()
+    audit = Audit(database, clock=clock, clean=clean_fields, kept_s=settings.events_kept_s)
+    events = audit.beside(events)
     # Watched, so that the gate learns at once what accounts end and change in this process.
     store = watch(open_store(settings.redis_url or settings.gate_database_path, clock=clock))
     signer = _open_signer(settings, clock)
@@ -149,6 +156,7 @@ def open_services(
         settings=settings,
         clock=clock,
         events=events,
+        audit=audit,
         database=database,
         store=store,
         directory=SqlDirectory(database),
