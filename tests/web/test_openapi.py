@@ -23,7 +23,7 @@ def operations(document):
 
 def routes(app):
     return {
-        (method, re.sub(r"<([^>]+)>", r"{\1}", rule.rule)): rule
+        (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)): rule
         for rule in app.url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }

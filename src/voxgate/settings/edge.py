@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from voxgate.gate.addresses import X_FORWARDED, read_trusted
+from voxgate.gate.addresses import read_trusted
 from voxgate.gate.errors import ConfigurationError
 from voxgate.settings.forms import Texts, read_list
 from voxgate.settings.setting import Group, Setting
@@ -65,7 +65,7 @@ class EdgeSettings(Group):
     forwarded_header: Annotated[
         Literal["x-forwarded", "forwarded"],
         Setting("VOXGATE_FORWARDED_HEADER", "Which headers these proxies write: `X-Forwarded-*`, or `Forwarded`."),
-    ] = X_FORWARDED
+    ] = "x-forwarded"
     docs: Annotated[
         bool | None,
         Setting(

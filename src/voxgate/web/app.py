@@ -10,8 +10,9 @@ from voxgate.gate.flask import GateConfig, Parts
 from voxgate.gate.flask.config import DEFAULT_BAD_CREDENTIALS
 from voxgate.gate.flask.cookies import Cookies
 from voxgate.settings import Settings, load_settings
-from voxgate.web import api_keys, auth, docs, health, limits, own_sessions, root, tts
+from voxgate.web import api_keys, auth, decide, docs, health, limits, own_sessions, root, tts
 from voxgate.web.answers import use_json
+from voxgate.web.decide import Rest, add_edge
 from voxgate.web.door import gate
 from voxgate.web.in_cookies import REFRESH_PATH
 from voxgate.web.problems import add_error_handlers, body_for_path
@@ -42,11 +43,13 @@ def create_app(
     # One spelling of a path is one route: no redirects, which Flask would answer in HTML.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    app.url_map.converters["rest"] = Rest
     use_json(app)
     add_error_handlers(app)
     _add_routes(app, services.settings)
     gate.init_app(app, _wire_gate(services))
     gate.check_rules(app)
+    add_edge(app, services.settings.edge_rules, clock=services.clock)
     services.audit.watch(app.extensions["voxgate"].admission.reports.quiet)
     return app
 
@@ -60,7 +63,7 @@ def create_served_app() -> Flask:
 
 
 def _add_routes(app: Flask, settings: Settings) -> None:
-    for module in (auth, api_keys, own_sessions, tts, limits, health):
+    for module in (auth, api_keys, own_sessions, tts, limits, health, decide):
         app.register_blueprint(module.blueprint)
     if settings.root_routes:
         app.register_blueprint(root.blueprint)

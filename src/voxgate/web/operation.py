@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from voxgate.gate.flask.https import PLAIN_PATHS
 from voxgate.web.schemas import Body
 
 ACCESS = ("access",)
@@ -119,4 +120,6 @@ class Operation:
             found.append("TOKEN_REUSED")
         if self.is_limited:
             found += ["RATE_LIMITED", "STORE_UNAVAILABLE", "DATABASE_UNAVAILABLE"]
+        if self.path not in PLAIN_PATHS:
+            found.append("HTTPS_REQUIRED")
         return tuple(dict.fromkeys([*found, "INTERNAL_ERROR"]))

@@ -163,6 +163,37 @@ ROOT_OPERATIONS = (
 
 _HTML = Media("A page.", ("text/html",))
 
+_DECIDED = Media(
+    "The request may pass.", (), ("X-Gate-Subject", "X-Gate-Tier", "X-Gate-Kind", "X-Gate-Scopes", "RateLimit")
+)
+_EDGE = (
+    Operation(
+        "get",
+        "/api/v1/gate/decide",
+        "Decide a request to another service, for nginx and Traefik",
+        {200: _DECIDED},
+        credentials=ANY,
+        codes=("BAD_REQUEST", "PREMIUM_REQUIRED", "FORBIDDEN"),
+        parameters=(
+            Parameter("as", "query", "`nginx` tells every refusal as 403, and the true answer in `X-Gate-*` headers."),
+            Parameter("X-Original-Method", "header", "The method; Traefik's `X-Forwarded-Method` means the same."),
+            Parameter("X-Original-URI", "header", "The path; Traefik's `X-Forwarded-Uri` means the same."),
+        ),
+    ),
+    *(
+        Operation(
+            method,
+            "/api/v1/gate/decide/path/{original}",
+            "Decide a request to another service, for Envoy",
+            {200: _DECIDED},
+            credentials=ANY,
+            codes=("BAD_REQUEST", "PREMIUM_REQUIRED", "FORBIDDEN"),
+            parameters=(Parameter("original", "path", "The path of the request, with its slashes."),),
+        )
+        for method in ("get", "post", "put", "patch", "delete")
+    ),
+)
+
 _SERVICE = (
     Operation("get", "/healthz", "Tell that the process answers", {200: schemas.HealthAnswer}, is_limited=False),
     Operation(
@@ -195,4 +226,4 @@ _SERVICE = (
     ),
 )
 
-OPERATIONS = (*_AUTH, *_TTS, *_SERVICE)
+OPERATIONS = (*_AUTH, *_EDGE, *_TTS, *_SERVICE)

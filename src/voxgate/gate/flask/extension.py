@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ParamSpec, TypedDict, TypeVar, Unpack, cast
+from typing import ParamSpec, TypedDict, TypeVar, Unpack, cast
 
 from flask import Flask, abort, current_app, request
 
@@ -20,8 +20,7 @@ from voxgate.gate.flask.config import GateConfig, read_config, read_signer, stor
 from voxgate.gate.flask.cors import Cors, read_origins
 from voxgate.gate.flask.csrf import Csrf
 from voxgate.gate.flask.door import VISIT, Door, Visit
-from voxgate.gate.flask.https import PLAIN_PATHS, HttpsOnly
-from voxgate.gate.flask.proxies import Proxied, TrustedProxies
+from voxgate.gate.flask.edge import stand_before
 from voxgate.gate.flask.refusals import BodyFilter
 from voxgate.gate.flask.routes import RouteTable, attach_rule
 from voxgate.gate.flask.sessions import BrowserSessions
@@ -33,9 +32,7 @@ from voxgate.gate.stores import open_store
 from voxgate.gate.stores.base import Directory, Store
 from voxgate.gate.tiers import BOTH, Rule
 from voxgate.gate.tokens import Signer
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+from voxgate.gate.verifying import GuardedRoute
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -123,7 +120,7 @@ class Gate(BrowserSessions):
             browsers=browsers,
             body_filter=parts.body_filter,
         )
-        app.wsgi_app = _edge_of(door, config, parts.body_filter)  # type: ignore[assignment, method-assign]
+        app.wsgi_app = stand_before(door, config, body_filter=parts.body_filter)  # type: ignore[assignment, method-assign]
         issuer = Issuer(
             admission.store,
             admission.signer,
@@ -229,6 +226,16 @@ class Gate(BrowserSessions):
         charges = [Charge(limit, partition) for name, partition in partitions.items() for limit in policy(name)]
         return self.admission.spend(charges).refusal
 
+    def decide(self, route: GuardedRoute, *, path: str) -> Decision:
+        """Decide what the caller of this request asks of another service; cookies open nothing there.
+
+        Args:
+            route: The prepared rule of the other service's route.
+            path: Its path; told in events.
+        """
+        environ = {**request.environ, "PATH_INFO": path}
+        return state_of(current_app).door.decide(environ, route, remembers=True)
+
     def usage(self, charges: Sequence[Charge]) -> tuple[Reading, ...]:
         """Read limits without spending; one store call.
 
@@ -247,16 +254,6 @@ def _browsers_of(config: GateConfig, signer: Signer) -> Browsers:
 def _terms_of(browsers: ForBrowsers) -> _Terms:
     cors = browsers.get("cors")
     return {"cookies": browsers.get("cookies"), "cors": None if cors is None else read_origins(cors, name="cors")}
-
-
-def _edge_of(door: Door, config: GateConfig, body_filter: BodyFilter | None) -> "WSGIApplication":
-    """Return what stands before the door; nothing where neither https nor proxies are spoken of."""
-    outer: WSGIApplication = door
-    if config.https_only:
-        outer = HttpsOnly(outer, plain_paths=PLAIN_PATHS, body_filter=body_filter)
-    if config.trusted_proxies:
-        outer = Proxied(outer, TrustedProxies(config.trusted_proxies, family=config.forwarded_header))
-    return outer
 
 
 def _guard(rule: Rule, view: View[P, R]) -> View[P, R]:
