@@ -9,6 +9,7 @@ from voxgate.gate.errors import VoxgateError
 
 COMMANDS = {
     "serve": ("voxgate.cli.serve:serve", "Serve the API."),
+    "worker": ("voxgate.cli.worker:worker", "Speak jobs without serving; any number share a database."),
     "init": ("voxgate.cli.init:init", "Make the data folder, its key, its databases and a commented settings file."),
     "users": ("voxgate.cli.users:users", "List, add and change accounts."),
     "keys": ("voxgate.cli.keys:keys", "List, make and revoke API keys."),

@@ -1,7 +1,7 @@
 """Settings of speech: how much is spoken at once, how long, and how long audio is kept."""
 
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,14 @@ def _cores() -> int:
 class SpeechSettings(Group):
     """What may be spoken, and what becomes of it."""
 
+    jobs: Annotated[
+        Literal["local", "worker"],
+        Setting(
+            "VOXGATE_JOBS",
+            "Who speaks the jobs: `local` the server processes themselves, `worker` only `voxgate worker`, of which "
+            "any number can share a database and the audio.",
+        ),
+    ] = "local"
     engine_workers: Annotated[
         int,
         Setting(

@@ -12,10 +12,10 @@ class Background:
     """Runs the jobs of this process; safe to share between threads.
 
     Args:
-        open_dispatcher: Starts the dispatcher, with its upkeep.
+        open_dispatcher: Starts the dispatcher, with its upkeep; None when other processes run the jobs.
     """
 
-    def __init__(self, open_dispatcher: Callable[[], LocalDispatcher]) -> None:
+    def __init__(self, open_dispatcher: Callable[[], LocalDispatcher] | None) -> None:
         self._open = open_dispatcher
         self._lock = threading.Lock()
         self._dispatcher: LocalDispatcher | None = None
@@ -24,7 +24,7 @@ class Background:
     def start(self) -> None:
         """Start what does not run yet; a served process does it at once, for the jobs that it finds waiting."""
         with self._lock:
-            if self._dispatcher is None and not self._is_stopped:
+            if self._open is not None and self._dispatcher is None and not self._is_stopped:
                 self._dispatcher = self._open()
 
     def send(self, job_id: str) -> None:

@@ -29,8 +29,8 @@ from voxgate.gate.stores.watched import watch
 from voxgate.gate.tokens import Signer
 from voxgate.logs import clean_fields
 from voxgate.settings import Settings
+from voxgate.speaking import open_artifacts, open_synthesizer
 from voxgate.speech.artifacts import Artifacts, ArtifactStorageError
-from voxgate.speech.engines.registry import open_engines
 from voxgate.speech.jobs import open_dispatcher
 from voxgate.speech.jobs.queue import JobQueue
 from voxgate.speech.synthesis import Synthesizer
@@ -148,8 +148,8 @@ def open_services(
     # Watched, so that the gate learns at once what accounts end and change in this process.
     store = watch(open_store(settings.redis_url or settings.gate_database_path, clock=clock))
     signer = _open_signer(settings, clock)
-    synthesizer = _open_synthesizer(settings)
-    artifacts = _open_artifacts(settings, clock)
+    synthesizer = open_synthesizer(settings)
+    artifacts = open_artifacts(settings, clock)
     threads = settings.engine_workers
     jobs = JobQueue(database.engine, now_ms=clock.now_ms, queue_max=settings.queue_max, on_event=events)
     return Services(
@@ -175,6 +175,8 @@ def open_services(
         jobs=jobs,
         background=Background(
             partial(open_dispatcher, jobs, synthesizer, artifacts=artifacts, now_ms=clock.now_ms, threads=threads)
+            if settings.jobs == "local"
+            else None
         ),
     )
 
@@ -189,23 +191,6 @@ def _lifetime(settings: Settings) -> Lifetime:
         absolute_s=settings.jwt_refresh_token_expires_s,
         idle_s=settings.jwt_refresh_idle_expires_s,
         is_strict=settings.jwt_refresh_strict,
-    )
-
-
-def _open_synthesizer(settings: Settings) -> Synthesizer:
-    return Synthesizer(
-        open_engines(workers=settings.engine_workers),
-        max_audio_s=settings.max_audio_s,
-        segment_deadline_s=settings.segment_deadline_s,
-    )
-
-
-def _open_artifacts(settings: Settings, clock: Clock) -> Artifacts:
-    return Artifacts(
-        settings.audio_folder,
-        now_ms=clock.now_ms,
-        ttl_s=settings.audio_ttl_s,
-        quota_bytes=settings.audio_quota_bytes,
     )
 
 

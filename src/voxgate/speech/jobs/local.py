@@ -1,4 +1,8 @@
-"""The embedded dispatcher: threads of this process that claim jobs from the table."""
+"""The embedded dispatcher: threads of this process that claim jobs from the table.
+
+Of the threads that have nothing to do one looks at the table now and then, and wakes another when it has found a job:
+so an idle process asks the database equally seldom, however many threads it has.
+"""
 
 import logging
 import os
@@ -17,6 +21,8 @@ POLL_S = 1.0
 
 # Of the time that a stop is given, this much is for jobs to finish; the rest is for handing back those that did not.
 _FINISHING_SHARE = 0.7
+# So many times longer than the thread that watches do the others wait, should nobody wake them.
+_OTHERS_WAIT = 10
 _logger = logging.getLogger("voxgate.speech.jobs")
 
 
@@ -52,6 +58,7 @@ class LocalDispatcher:
         self._worker_id = f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._changed = threading.Condition()
         self._sent = 0
+        self._watch = threading.Lock()
         self._trouble = Trouble("jobs", logger)
         self._running: dict[str, Job] = {}
         self._is_closing = threading.Event()
@@ -111,6 +118,7 @@ class LocalDispatcher:
         if job is None:
             self._wait(sent)
             return
+        self.send(job.id)  # there may be more
         self._running[job.id] = job
         try:
             handler(job, self._is_stopping.is_set)
@@ -119,9 +127,15 @@ class LocalDispatcher:
         self._trouble.end()
 
     def _wait(self, sent: int) -> None:
-        """Wait for a job that was sent after the table was last looked at."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._sent != sent or self._is_closing.is_set(), self._poll_s)
+        """Wait for a job that was sent after the table was last looked at, or for the turn to look unasked."""
+        is_watching = self._watch.acquire(blocking=False)
+        try:
+            with self._changed:
+                wait_s = self._poll_s if is_watching else self._poll_s * _OTHERS_WAIT
+                self._changed.wait_for(lambda: self._sent != sent or self._is_closing.is_set(), wait_s)
+        finally:
+            if is_watching:
+                self._watch.release()
 
     def _tend(self) -> None:
         trouble = Trouble("chores", self._logger)
