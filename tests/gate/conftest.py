@@ -112,8 +112,9 @@ class Directory:
 
     def end_session(self, session_id, *, now_ms):
         self.asked.append(("end", session_id))
-        state = self.states["session", session_id]
-        self.states["session", session_id] = replace(state, is_ended=True)
+        state = self.states.get(("session", session_id))
+        if state is not None:
+            self.states["session", session_id] = replace(state, is_ended=True)
 
 
 @pytest.fixture
