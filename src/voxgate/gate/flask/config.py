@@ -10,16 +10,17 @@ from typing import Any
 
 from flask import Flask
 
+from voxgate.gate.addresses import X_FORWARDED
 from voxgate.gate.clock import Clock, SystemClock
 from voxgate.gate.decision import Trouble
 from voxgate.gate.errors import ConfigurationError
 from voxgate.gate.flask.cookies import Cookies
 from voxgate.gate.flask.cors import read_origins
-from voxgate.gate.flask.proxies import X_FORWARDED
 from voxgate.gate.limits import parse_limits
 from voxgate.gate.signing import KeyFolder
 from voxgate.gate.tiers import Tiers
 from voxgate.gate.tokens import Signer
+from voxgate.gate.verifying import RefreshTerms
 
 DEFAULT_LIMITS = "100 per minute"
 DEFAULT_PREMIUM = "1000 per minute"
@@ -39,6 +40,7 @@ _JWT = (
     "JWT_ENCODE_ISSUER",
     "JWT_ENCODE_AUDIENCE",
     "JWT_DECODE_LEEWAY",
+    *("JWT_REFRESH_STRICT", "JWT_REFRESH_IDLE_EXPIRES"),
     *("JWT_TOKEN_LOCATION", "JWT_COOKIE_SAMESITE", "JWT_REFRESH_COOKIE_PATH"),
 )
 _TIERS = {"RATELIMIT_STANDARD": "standard", "RATELIMIT_PREMIUM": "premium"}
@@ -59,6 +61,7 @@ class GateConfig:
         cookies: Whether and how tokens stand in cookies.
         processes: Processes that share every limit; each keeps to its share while the store is out of reach.
         session_expires_s: Life of a session, and so of its refresh token, in seconds.
+        refreshing: How sessions are refreshed, and when they end because they are not.
         trusted_proxies: How many proxies stand before the application, as one number, or the networks they are in;
             nobody's headers are believed without.
         forwarded_header: Which headers those write, ``x-forwarded`` or ``forwarded``.
@@ -73,6 +76,7 @@ class GateConfig:
     cookies: Cookies = field(default_factory=Cookies)
     processes: int = 1
     session_expires_s: int = REFRESH_EXPIRES_S
+    refreshing: RefreshTerms = field(default_factory=RefreshTerms)
     trusted_proxies: tuple[str, ...] = ()
     forwarded_header: str = X_FORWARDED
     https_only: bool = False
@@ -116,6 +120,9 @@ def read_config(app: Flask) -> GateConfig:
         on_trouble=dict(settings.get("VOXGATE_ON_TROUBLE") or {}),
         processes=int(settings.get("VOXGATE_PROCESSES") or 1),
         session_expires_s=_seconds(settings, "JWT_REFRESH_TOKEN_EXPIRES", REFRESH_EXPIRES_S),
+        refreshing=RefreshTerms(
+            is_strict=bool(settings.get("JWT_REFRESH_STRICT")), idle_s=_seconds(settings, "JWT_REFRESH_IDLE_EXPIRES", 0)
+        ),
         trusted_proxies=_read_proxies(settings.get("VOXGATE_TRUSTED_PROXIES")),
         forwarded_header=str(settings.get("VOXGATE_FORWARDED_HEADER") or X_FORWARDED),
         https_only=bool(settings.get("VOXGATE_HTTPS_ONLY")),

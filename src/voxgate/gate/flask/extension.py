@@ -121,11 +121,13 @@ class Gate(BrowserSessions):
             body_filter=parts.body_filter,
         )
         app.wsgi_app = stand_before(door, config, body_filter=parts.body_filter)  # type: ignore[assignment, method-assign]
+        admission.verifier.refreshing = config.refreshing
         issuer = Issuer(
             admission.store,
             admission.signer,
             clock=clock,
             session_expires_s=config.session_expires_s,
+            idle_s=config.refreshing.idle_s,
             makes_accounts=parts.directory is None,
         )
         app.extensions[EXTENSION] = State(admission, table, door, issuer, browsers)
