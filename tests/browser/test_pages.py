@@ -31,12 +31,12 @@ def test_policy_stops_what_is_injected(visit, home):
         image.src = "data:image/png;base64,x";
         document.body.append(image);
     }""")
-    eventually(
-        lambda: (
-            page.wait_for_timeout(20) or len([each for each in page.told if "Content Security Policy" in each]) >= 2
-        ),
-        "two reports",
-    )
+
+    def is_told():
+        page.wait_for_timeout(20)
+        return sum("Content Security Policy" in each for each in page.told) >= 2
+
+    eventually(is_told, "the browser's word on both")
     assert page.evaluate("window.stolen") is None
 
 

@@ -2,14 +2,13 @@
 
 import contextlib
 import fcntl
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 _FOLDER = Path(sys.prefix) / "debian"
-_INSTALLED = Path(os.environ.get("VOXGATE_TEST_DPKG_STATUS", "/var/lib/dpkg/status"))
+_INSTALLED = Path("/var/lib/dpkg/status")
 _OWN_STATE = ("lists/partial", "cache/archives/partial")
 
 
@@ -78,6 +77,7 @@ def _unpack(packages, root, *, has_libraries):
     for file in sorted(fetched.glob("*.deb")):
         _run("dpkg", "-x", str(file), str(partial), cwd=fetched)
     partial.rename(root)
+    shutil.rmtree(fetched)
 
 
 def _run(*command, cwd):
