@@ -9,6 +9,7 @@ from voxgate.gate.clock import Clock
 from voxgate.gate.flask import GateConfig, Parts
 from voxgate.gate.flask.config import DEFAULT_BAD_CREDENTIALS
 from voxgate.gate.flask.cookies import Cookies
+from voxgate.gate.verifying import RefreshTerms
 from voxgate.settings import Settings, load_settings
 from voxgate.web import api_keys, auth, decide, docs, health, limits, own_sessions, root, tts
 from voxgate.web.answers import use_json
@@ -88,6 +89,9 @@ def _wire_gate(services: Services) -> Parts:
                 session_expires_s=services.settings.jwt_refresh_token_expires_s,
             ),
             session_expires_s=services.settings.jwt_refresh_token_expires_s,
+            refreshing=RefreshTerms(
+                is_strict=services.settings.jwt_refresh_strict, idle_s=services.settings.jwt_refresh_idle_expires_s
+            ),
             trusted_proxies=services.settings.trusted_proxies,
             forwarded_header=services.settings.forwarded_header,
             https_only=services.settings.is_https_only,
