@@ -71,7 +71,9 @@ class TestAnswer:
         hashed = CHEAP.hash("x" * 1023 + "y")
         assert CHEAP.verify(hashed, password="x" * 1023 + "z") is False
 
-    @pytest.mark.parametrize("stored", [None, "", "plain", "pbkdf2:sha256:1$a$b"])
+    @pytest.mark.parametrize(
+        "stored", [None, "", "plain", "pbkdf2:sha256:1$a$b", "pbkdf2:sha256:99999999$salt$" + "0" * 64]
+    )
     def test_nothing_matches_an_unknown_account_or_a_foreign_hash(self, stored):
         """No password opens what has no hash of ours, the empty one neither."""
         assert CHEAP.verify(stored, password="password123") is False
@@ -102,7 +104,7 @@ class TestWork:
         assert len(verified) == 5
         assert len(set(map(repr, verified))) == 1
 
-    def test_foreign_hash_costs_one_verification_too(self, verified):
+    def test_a_hash_that_nobody_understands_costs_one_verification_too(self, verified):
         """Finding the form wrong computes nothing, so the dummy is verified in its place."""
         CHEAP.verify("pbkdf2:sha256:1$a$b", password="password123")
         assert verified == [None, argon2.extract_parameters(CHEAP.hash("x"))]

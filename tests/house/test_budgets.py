@@ -17,6 +17,7 @@ MAX_ARGUMENTS = 6
 ROOMS_OF = {
     "alembic": ("accounts/",),
     "argon2": ("accounts/",),
+    "bcrypt": ("accounts/",),
     "av": ("speech/formats/ffmpeg.py",),
     "click": ("cli/",),
     "ctypes": ("speech/engines/espeak_worker.py",),

@@ -1,4 +1,4 @@
-"""Password hashing: argon2id, a bounded number at once, the same work for every login."""
+"""Password hashing: argon2id, a bounded number at once, the same work for every login; foreign hashes verify too."""
 
 import base64
 import secrets
@@ -9,6 +9,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
 
+from voxgate.accounts.foreign_hashes import is_foreign_hash, verify_foreign
 from voxgate.accounts.password_rules import encode_password
 from voxgate.gate.errors import Refusal
 
@@ -62,10 +63,18 @@ class Hasher:
             Whether it matches, or the refusal HASHING_BUSY when too many wait.
         """
         encoded = encode_password(password)
-        matches = self._admit(lambda: self._matches(password_hash or self._dummy, encoded or b""))
+        typed = b"" if encoded is None else password.encode()
+        matches = self._admit(lambda: self._matches(password_hash or self._dummy, encoded or b"", typed))
         if isinstance(matches, Refusal):
             return matches
         return matches and password_hash is not None and encoded is not None
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Tell whether a hash was made elsewhere or with other parameters than new ones, and should be made anew."""
+        try:
+            return self._argon2.check_needs_rehash(password_hash)
+        except InvalidHashError:
+            return True
 
     def _admit(self, work: Callable[[], _Answer]) -> _Answer | Refusal:
         if not self._admitted.acquire(blocking=False):
@@ -78,13 +87,15 @@ class Hasher:
         finally:
             self._admitted.release()
 
-    def _matches(self, password_hash: str, encoded: bytes) -> bool:
+    def _matches(self, password_hash: str, encoded: bytes, typed: bytes) -> bool:
+        if is_foreign_hash(password_hash):
+            return verify_foreign(password_hash, typed)
         try:
             return self._argon2.verify(password_hash, encoded)
         except VerifyMismatchError:
             return False
-        except InvalidHashError:  # a hash of another kind; nothing has been computed yet
-            return self._matches(self._dummy, encoded)
+        except InvalidHashError:  # no hash that anybody understands; nothing has been computed yet
+            return self._matches(self._dummy, encoded, typed)
 
 
 def _make_dummy(argon2: PasswordHasher) -> str:

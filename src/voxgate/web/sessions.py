@@ -34,7 +34,16 @@ def log_in(shape: type[LoginBody] = LoginBody) -> LoginAnswer | Refusal:
     if isinstance(guess, Refusal):
         return guess
     database, hasher = services().database, services().hasher
-    account = prove(guess, lambda: check_login(database, hasher, identifier=body.username, password=body.password))
+    account = prove(
+        guess,
+        lambda: check_login(
+            database,
+            hasher,
+            identifier=body.username,
+            password=body.password,
+            on_rehash=lambda subject: tell(events.AUTHN_PASSWORD_REHASH, user_id=subject),
+        ),
+    )
     _tell_login(body.username, account)
     if isinstance(account, Refusal):
         return account
