@@ -13,6 +13,14 @@ from voxgate.speech.synthesis import Synthesizer
 Speak = Callable[..., Sound]
 
 
+@pytest.fixture
+def jobs_url(database_kind, request, tmp_path):
+    """The address of a database for jobs; a file is empty at first."""
+    if database_kind == "postgres":
+        return request.getfixturevalue("new_database")()
+    return f"sqlite:///{tmp_path / 'jobs.db'}"
+
+
 @pytest.fixture(scope="session")
 def engines():
     """The embedded engine and the engine for tests, on real processes."""

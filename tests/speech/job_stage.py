@@ -1,13 +1,14 @@
-"""The stage of the tests of jobs: a given clock, a real database file, a synthesizer that only pretends."""
+"""The stage of the tests of jobs: a given clock, a real database, a synthesizer that only pretends."""
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, text
 
+from voxgate.accounts.database import Database
 from voxgate.speech.artifacts import Artifacts
 from voxgate.speech.errors import SynthesisCancelledError
 from voxgate.speech.jobs.base import Job, SpokenAudio
@@ -35,9 +36,11 @@ class GivenClock:
         self.ms += int(seconds * 1000)
 
 
-def open_engine(path: Path, *, busy_ms: int = 5000) -> Engine:
-    """Open a database file as the service does: WAL, and the write lock from the start of each transaction."""
-    engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
+def open_engine(url: str, *, busy_ms: int = 5000) -> Engine:
+    """Open a database as the service does; a file with WAL, and the write lock from the start of each transaction."""
+    if not url.startswith("sqlite:"):
+        return Database(url, budget_s=busy_ms / 1000).engine
+    engine = create_engine(url, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def configure(connection, _record):
@@ -54,11 +57,20 @@ def open_engine(path: Path, *, busy_ms: int = 5000) -> Engine:
     return engine
 
 
-def create_database(path: Path) -> Engine:
-    """Make a database file with the table of jobs."""
-    engine = open_engine(path)
+def create_database(url: str) -> Engine:
+    """Open a database and make the table of jobs, unless it is there."""
+    engine = open_engine(url)
     metadata.create_all(engine)
     return engine
+
+
+@contextlib.contextmanager
+def locked(engine: Engine) -> Iterator[None]:
+    """Let another one hold the table for as long as the block lasts; reading goes on."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("LOCK TABLE job IN EXCLUSIVE MODE"))
+        yield
 
 
 def submit(queue: JobQueue, *, owner: str = "ann", text: str = "hello", fingerprint: str = FINGERPRINT) -> Job:
@@ -106,10 +118,11 @@ class FakeSpeaker:
 class Stage:
     """A queue, a folder and a dispatcher, with a lamp that tells when a job has ended."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, url):
         self.clock = GivenClock()
         self.folder = folder
-        self.engine = create_database(folder / "jobs.db")
+        self.url = url
+        self.engine = create_database(url)
         self.events = []
         self.changed = threading.Condition()
         self.queue = JobQueue(self.engine, now_ms=self.clock.now_ms, on_event=self._hear)

@@ -1,4 +1,4 @@
-"""A process of its own for the tests: claims jobs of a database file, or begins one and never ends it."""
+"""A process of its own for the tests: claims jobs of a database, or begins one and never ends it."""
 
 import sys
 import threading
@@ -45,8 +45,8 @@ def hang(queue: JobQueue, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    _, what, where, name = sys.argv
-    jobs = JobQueue(open_engine(Path(where) / "jobs.db"), now_ms=now_ms)
+    _, what, where, url, name = sys.argv
+    jobs = JobQueue(open_engine(url), now_ms=now_ms)
     if what == "claim":
         claim_all(jobs, name)
     else:

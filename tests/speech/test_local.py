@@ -10,8 +10,8 @@ from voxgate.speech.jobs.base import JobState
 
 
 @pytest.fixture
-def stage(tmp_path):
-    stage = Stage(tmp_path)
+def stage(tmp_path, jobs_url):
+    stage = Stage(tmp_path, jobs_url)
     yield stage
     stage.close()
 

@@ -33,8 +33,8 @@ def clock():
 
 
 @pytest.fixture
-def open_queue(tmp_path, clock):
-    engine = create_database(tmp_path / "jobs.db")
+def open_queue(jobs_url, clock):
+    engine = create_database(jobs_url)
     yield lambda lease_s: WatchedQueue(engine, now_ms=clock.now_ms, lease_s=lease_s)
     engine.dispose()
 

@@ -11,8 +11,8 @@ from voxgate.speech.synthesis import Synthesizer
 
 
 @pytest.fixture
-def stage(tmp_path, engines):
-    stage = Stage(tmp_path)
+def stage(tmp_path, jobs_url, engines):
+    stage = Stage(tmp_path, jobs_url)
     stage.speaker = Synthesizer(engines, max_audio_s=60, segment_deadline_s=10)
     yield stage
     stage.close()

@@ -21,8 +21,8 @@ def events():
 
 
 @pytest.fixture
-def engine(tmp_path):
-    engine = create_database(tmp_path / "jobs.db")
+def engine(jobs_url):
+    engine = create_database(jobs_url)
     yield engine
     engine.dispose()
 

@@ -6,13 +6,15 @@ import pytest
 from sqlalchemy import inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from tests.speech.job_stage import FINGERPRINT, GivenClock, audio, create_database, open_engine, submit
+from tests.speech.job_stage import FINGERPRINT, GivenClock, audio, create_database, locked, open_engine, submit
 
 from voxgate.accounts.database import Database
 from voxgate.speech.jobs import statements
 from voxgate.speech.jobs.base import JobState, JobsUnavailableError
 from voxgate.speech.jobs.queue import JobQueue
 from voxgate.speech.request import SpeechRequest
+
+ON_A_FILE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -21,8 +23,8 @@ def clock():
 
 
 @pytest.fixture
-def engine(tmp_path):
-    engine = create_database(tmp_path / "jobs.db")
+def engine(jobs_url):
+    engine = create_database(jobs_url)
     yield engine
     engine.dispose()
 
@@ -37,15 +39,18 @@ def describe(engine):
 
 class TestMigratedTable:
     @pytest.fixture
-    def database(self, tmp_path):
-        database = Database(f"sqlite:///{tmp_path / 'voxgate.db'}")
-        database.migrate()
+    def database(self, database_url):
+        database = Database(database_url)
         yield database
         database.close()
 
-    def test_migration_makes_the_table_that_the_queue_uses(self, database, engine):
+    def test_migration_makes_the_table_that_the_queue_uses(self, database, databases):
         """The migration and the table's definition, which do not know each other, agree."""
-        assert describe(database.engine) == describe(engine)
+        url = databases.make_empty()
+        defined = create_database(url)
+        assert describe(database.engine) == describe(defined)
+        defined.dispose()
+        databases.drop(url)
 
     def test_queue_works_on_the_accounts_database(self, database, clock):
         """Submit, claim, renew, finish, read, as the service does it."""
@@ -60,7 +65,7 @@ class TestMigratedTable:
         """A status is answered while another connection holds the write lock."""
         queue = JobQueue(database.engine, now_ms=clock.now_ms)
         job = submit(queue)
-        with database.engine.begin():
+        with locked(database.engine):
             assert queue.find(job.id, "ann") == job
             assert queue.list("ann").jobs == (job,)
             assert queue.find_audio(FINGERPRINT) is None
@@ -101,23 +106,24 @@ class TestDialects:
 
 class TestTrouble:
     @pytest.fixture
-    def queue(self, tmp_path, engine, clock):
+    def queue(self, jobs_url, engine, clock):
         """A queue whose database gives up waiting at once."""
-        impatient = open_engine(tmp_path / "jobs.db", busy_ms=1)
+        impatient = open_engine(jobs_url, busy_ms=1)
         yield JobQueue(impatient, now_ms=clock.now_ms)
         impatient.dispose()
 
     def test_locked_database_is_said_and_reads_go_on(self, queue, engine):
         """A database that another keeps locked: one clear error, no half-written row, reads as ever."""
         job = submit(queue)
-        with engine.begin():
-            with pytest.raises(JobsUnavailableError, match="locked"):
+        with locked(engine):
+            with pytest.raises(JobsUnavailableError, match=r"locked|lock timeout"):
                 submit(queue)
             with pytest.raises(JobsUnavailableError):
                 queue.claim("w")
             assert queue.list("ann").jobs == (job,)
         assert queue.claim("w").id == job.id
 
+    @ON_A_FILE
     def test_full_disk_is_said_and_recovers(self, queue, engine):
         """A database without room takes no job, keeps those it has, and works again by itself."""
         job = submit(queue)
@@ -131,6 +137,7 @@ class TestTrouble:
             connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
         submit(queue, text="x" * 50_000)
 
+    @ON_A_FILE
     def test_read_only_database_is_said(self, queue):
         """A database that cannot be written takes no job and still answers."""
         job = submit(queue)
@@ -140,14 +147,16 @@ class TestTrouble:
             submit(queue)
         assert queue.find(job.id, "ann") == job
 
-    def test_missing_table_is_said_without_the_text(self, tmp_path, clock, caplog):
+    def test_missing_table_is_said_without_the_text(self, databases, clock, caplog):
         """The error, its chain and the log name no text to be spoken."""
         caplog.set_level(logging.DEBUG)
-        engine = open_engine(tmp_path / "empty.db")
+        url = databases.make_empty()
+        engine = open_engine(url)
         queue = JobQueue(engine, now_ms=clock.now_ms)
         with pytest.raises(JobsUnavailableError) as caught:
             queue.submit(SpeechRequest("my secret"), owner="ann", fingerprint=FINGERPRINT)
         engine.dispose()
+        databases.drop(url)
         assert "secret" not in f"{caught.value}{caught.value.__cause__!r}{caplog.text}"
         assert caught.value.__suppress_context__
 

@@ -16,16 +16,16 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def stage(tmp_path):
-    stage = Stage(tmp_path)
+def stage(tmp_path, jobs_url):
+    stage = Stage(tmp_path, jobs_url)
     yield stage
     stage.close()
 
 
-def start_worker(what, folder, name="w"):
+def start_worker(what, stage, name="w"):
     """Start a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.speech.job_worker", what, str(folder), name],
+        [sys.executable, "-m", "tests.speech.job_worker", what, str(stage.folder), stage.url, name],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -86,8 +86,9 @@ class TestThreads:
 
             assert sorted(run_at_once(take_turn, 2)) == [False, True]
 
+    @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
     def test_queue_never_holds_more_than_it_may(self, stage):
-        """Racing submits do not pass the bound."""
+        """Racing submits do not pass the bound of a file; on PostgreSQL at most by the number of connections."""
         queue = JobQueue(stage.engine, now_ms=stage.clock.now_ms, queue_max=3)
         answers = run_at_once(lambda: queue.submit(SpeechRequest("x"), owner="ann", fingerprint="0" * 64), 8)
         assert sum(isinstance(answer, QueueFull) for answer in answers) == 5
@@ -95,19 +96,19 @@ class TestThreads:
 
 
 class TestProcesses:
-    def test_each_job_is_claimed_by_one_process(self, stage, tmp_path):
-        """The database file alone keeps processes apart."""
+    def test_each_job_is_claimed_by_one_process(self, stage):
+        """The database alone keeps processes apart."""
         jobs = [submit(stage.queue, owner=f"owner {number % 2}").id for number in range(60)]
-        workers = [start_worker("claim", tmp_path, f"w{number}") for number in range(3)]
+        workers = [start_worker("claim", stage, f"w{number}") for number in range(3)]
         for worker in workers:
             assert worker.stdout.readline() == "ready\n"
         claimed = [worker.communicate("go\n", timeout=PATIENCE_S)[0].split() for worker in workers]
         assert sorted(job_id for ids in claimed for job_id in ids) == sorted(jobs)
 
-    def test_job_of_a_killed_process_gives_one_artifact(self, stage, tmp_path):
+    def test_job_of_a_killed_process_gives_one_artifact(self, stage):
         """Kill -9 in the middle of a job: it is run again after its lease, and leaves one whole file."""
         job = submit(stage.queue, text="one two three")
-        with start_worker("hang", tmp_path) as doomed:
+        with start_worker("hang", stage) as doomed:
             assert doomed.stdout.readline() == "half\n"
             assert stage.queue.claim("early") is None
             doomed.kill()
