@@ -2,16 +2,36 @@
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from voxgate.gate.flask.extension import Gate
+from voxgate.gate import events
+from voxgate.gate.decision import AccountState, Decision, KeyState, SessionState
+from voxgate.gate.errors import ConfigurationError, Refusal, StoreUnavailableError, VoxgateError
+from voxgate.gate.principal import Principal
 
-__all__ = ["Gate"]
+if TYPE_CHECKING:
+    from voxgate.gate.flask import Gate, GateConfig, Parts
+
+__all__ = [
+    "AccountState",
+    "ConfigurationError",
+    "Decision",
+    "Gate",
+    "GateConfig",
+    "KeyState",
+    "Parts",
+    "Principal",
+    "Refusal",
+    "SessionState",
+    "StoreUnavailableError",
+    "VoxgateError",
+    "events",
+]
+_OF_FLASK = frozenset({"Gate", "GateConfig", "Parts"})
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 -- PEP 562
-    """Give ``Gate`` when it is asked for, so that the framework-free core imports without Flask."""
-    if name == "Gate":
-        from voxgate.gate.flask.extension import Gate  # noqa: PLC0415 -- the point of this function
+    """Give what needs Flask when it is asked for, so that the framework-free core imports without Flask."""
+    if name in _OF_FLASK:
+        from voxgate.gate import flask  # noqa: PLC0415 -- the point of this function
 
-        return Gate
+        return getattr(flask, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

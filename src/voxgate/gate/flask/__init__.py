@@ -2,5 +2,6 @@
 
 from voxgate.gate.flask.config import GateConfig
 from voxgate.gate.flask.extension import Gate, Parts
+from voxgate.gate.verifying import RefreshTerms
 
-__all__ = ["Gate", "GateConfig", "Parts"]
+__all__ = ["Gate", "GateConfig", "Parts", "RefreshTerms"]

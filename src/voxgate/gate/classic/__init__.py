@@ -1,0 +1,1 @@
+"""Classes by the names that the second document gives them: thin, over the gate itself."""
