@@ -46,6 +46,15 @@ def test_states_are_what_was_written(directory, register, sessions):
     assert directory.find_key(key.key_id) == KeyState(key.key_id, subject, key.digest, version=1)
 
 
+def test_session_that_the_store_has_ended_is_ended_for_ever(directory, register, sessions):
+    """A refresh token that was used again ends its session also for a store that has lost everything."""
+    pair = sessions.open(register().account, address="", device="")
+    for now_ms in (START_MS + 1, START_MS + 2):
+        directory.end_session(pair.session_id, now_ms=now_ms)
+    assert directory.find_session(pair.session_id).is_ended
+    directory.end_session("0" * 32, now_ms=START_MS)
+
+
 def test_unknown_records_are_none(directory):
     """What is nowhere is nowhere."""
     assert directory.find_account("nobody") is None

@@ -1,11 +1,12 @@
 """Hostile bodies: whatever arrives, no route answers 5xx and no body is anything but JSON."""
 
+import functools
 import json
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.service import ANN, V1, bearer
+from tests.support.service import ANN, BOB, V1, bearer
 
 from voxgate.web.operations import OPERATIONS, ROOT_OPERATIONS
 
@@ -43,15 +44,18 @@ json_values = st.recursive(
 @pytest.fixture
 def send(make_app):
     """Send any body to an operation, with a credential that opens it."""
-    client = make_app(**WIDE).test_client()
+    app = make_app(**WIDE)
+    client = app.test_client()
     made = client.post(f"{V1}/auth/register", json=ANN).get_json()
     login = client.post(f"{V1}/auth/login", json={name: ANN[name] for name in ("username", "password")}).get_json()
-    key_id = made["api_key"].split("_")[1]
+    bob = client.post(f"{V1}/auth/register", json=BOB).get_json()
+    app.extensions["voxgate.services"].accounts.set_role(made["user_id"], "admin", is_granted=True)
+    named = {"{key_id}": made["api_key"].split("_")[1], "{user_id}": bob["user_id"], "{name}": "gold"}
 
     def call(operation, data, content_type="application/json"):
         has_key = "api_key" in operation.credentials or not operation.credentials
         shown = {"X-API-Key": made["api_key"]} if has_key else bearer(login["access_token"])
-        path = operation.path.replace("{key_id}", key_id)
+        path = functools.reduce(lambda path, name: path.replace(name, named[name]), named, operation.path)
         answer = client.open(path, method=operation.method.upper(), headers=shown, data=data, content_type=content_type)
         assert answer.status_code < 500
         is_let_in = answer.status_code not in {401, 403, 429} or answer.get_json()["code"] == "WRONG_PASSWORD"

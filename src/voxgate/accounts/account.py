@@ -11,6 +11,11 @@ ROLES = (ADMIN,)
 """Every role that an account can have; without one it manages nothing but itself."""
 
 
+def is_id(text: str) -> bool:
+    """Tell whether a text can be an id; PostgreSQL takes no NUL, and a question for nothing is asked by nobody."""
+    return text.isascii() and text.isalnum()
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One account at the moment it was read.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from voxgate.accounts.account import Account
+from voxgate.accounts.account import Account, is_id
 from voxgate.accounts.database import Database
 from voxgate.accounts.directory import account_state
 from voxgate.accounts.models import User, UserSession
@@ -54,7 +54,7 @@ class AccountChanges:
         now_ms = self._clock.now_ms()
         ended: list[UserSession] = []
         with self._database.session() as session:
-            user = session.get(User, subject, with_for_update=True)
+            user = session.get(User, subject, with_for_update=True) if is_id(subject) else None
             if user is None:
                 return Refusal("ACCOUNT_UNKNOWN")
             refusal = change(user, session)

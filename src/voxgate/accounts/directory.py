@@ -45,13 +45,6 @@ class SqlDirectory:
             row = session.get(ApiKey, key_id)
             return None if row is None else key_state(row)
 
-    def end_session(self, session_id: str, *, now_ms: int) -> None:
-        """End a session that the store has ended, because one of its refresh tokens was used again."""
-        with self._database.session() as session:
-            row = session.get(UserSession, session_id, with_for_update=True)
-            if row is not None and row.ended_at_ms is None:
-                row.ended_at_ms = now_ms
-
 
 def account_state(session: Session, user: User) -> AccountState:
     """Return what the gate's store needs to know of an account: its own limits come before those of its tier.

@@ -6,13 +6,13 @@ from typing import TypedDict, Unpack
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from voxgate.accounts.account import PREMIUM, ROLES, Account
+from voxgate.accounts.account import PREMIUM, ROLES, Account, is_id
 from voxgate.accounts.changing import AccountChanges
 from voxgate.accounts.database import Database
 from voxgate.accounts.limit_terms import find_limit_faults, merge_limits
 from voxgate.accounts.login import find_user
 from voxgate.accounts.models import ApiKey, TierRow, User, UserSession
-from voxgate.accounts.password_rules import rules_for
+from voxgate.accounts.password_rules import PasswordRules, rules_for
 from voxgate.accounts.passwords import Hasher
 from voxgate.accounts.registration import Registrar, Registration
 from voxgate.accounts.session_rows import find_ended, tell_ends
@@ -49,7 +49,7 @@ class Accounts:
         store: The gate's store.
         hasher: The hasher of the service.
         clock: The time of every change.
-        profile: ``development`` or ``production``; chooses the password rules.
+        profile: ``development`` or ``production``, which chooses the password rules; or the rules.
         policies: The policies whose limits an account can have of its own.
 
     Raises:
@@ -63,14 +63,14 @@ class Accounts:
         *,
         hasher: Hasher,
         clock: Clock,
-        profile: str,
+        profile: str | PasswordRules,
         policies: frozenset[str] = frozenset(),
     ) -> None:
         self._database = database
         self._store = store
         self._hasher = hasher
         self._clock = clock
-        self._rules = rules_for(profile)
+        self._rules = rules_for(profile) if isinstance(profile, str) else profile
         self._policies = policies
         self._changes = AccountChanges(database, store, clock=clock)
         self._registrar = Registrar(database, store, hasher=hasher, clock=clock, rules=self._rules)
@@ -91,7 +91,7 @@ class Accounts:
 
     def find(self, subject: str) -> Account | None:
         """Return the account with this id, or None."""
-        if not (subject.isascii() and subject.isalnum()):  # PostgreSQL takes no NUL
+        if not is_id(subject):
             return None
         with self._database.reading() as session:
             user = session.get(User, subject)
@@ -111,7 +111,7 @@ class Accounts:
         """
         wanted = select(User).order_by(User.created_at_ms, User.subject)
         with self._database.reading() as session:
-            last = session.get(User, after) if after.isascii() and after.isalnum() else None
+            last = session.get(User, after) if is_id(after) else None
             if last is not None:
                 is_later = User.created_at_ms > last.created_at_ms
                 is_next = (User.created_at_ms == last.created_at_ms) & (User.subject > last.subject)
@@ -143,7 +143,7 @@ class Accounts:
             user.is_active = user.is_active if is_active is None else is_active
             return None
 
-        if is_active:
+        if is_active and is_id(subject):
             self._tell_ends_of_disabled(subject)
         return self._changes.make(subject, change, ends_sessions=is_active is False)
 

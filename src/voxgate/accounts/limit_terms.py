@@ -3,10 +3,7 @@
 from collections.abc import Mapping
 
 from voxgate.gate.errors import ConfigurationError, FieldFault
-from voxgate.gate.limits import parse_limits
-
-EVERY_OTHER = "*"
-"""Stands for every route that has no policy of its own."""
+from voxgate.gate.overrides import EVERY, format_overrides, parse_overrides
 
 MAX_LIMIT_CHARACTERS = 200
 
@@ -42,30 +39,25 @@ def merge_limits(text: str, changes: Mapping[str, str | None]) -> str:
 
 def read_limits(text: str) -> dict[str, str]:
     """Return for each policy its limit string, from a canonical text."""
-    pairs = (part.partition("=") for part in text.split("|") if part)
-    return {policy: limit for policy, _, limit in pairs}
+    return dict(parse_overrides(text))
 
 
 def write_limits(limits: Mapping[str, str]) -> str:
-    """Return the canonical text of limits: one text for one meaning, so that texts can be compared.
-
-    Raises:
-        ConfigurationError: One of them is not a limit string.
-    """
-    return "|".join(
-        f"{policy}={'; '.join(map(str, parse_limits(text, name=policy)))}" for policy, text in sorted(limits.items())
-    )
+    """Return the canonical text of limits without faults: one text for one meaning, so that texts can be compared."""
+    return format_overrides(limits)
 
 
 def _find_fault(policy: str, text: str | None, policies: frozenset[str]) -> str | None:
-    if policy != EVERY_OTHER and policy not in policies:
-        return f"is no policy; there are {', '.join(sorted({EVERY_OTHER, *policies}))}"
+    if policy != EVERY and policy not in policies:
+        return f"is no policy; there are {', '.join(sorted({EVERY, *policies}))}"
     if text is None:
         return None
     if len(text) > MAX_LIMIT_CHARACTERS:
         return f"must be at most {MAX_LIMIT_CHARACTERS} characters long"
+    if not text.strip():
+        return "must be a limit such as '10 per minute'"
     try:
-        limits = parse_limits(text, name=policy)
+        format_overrides({policy: text})
     except ConfigurationError as error:
         return error.reason
-    return None if limits else "must be a limit such as '10 per minute'"
+    return None

@@ -1,12 +1,17 @@
 """The commands about API keys."""
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from voxgate.cli.frame import data_option, get_account, granted, opened
 from voxgate.gate import events
+from voxgate.gate.overrides import EVERY
 from voxgate.settings.forms import read_duration
+
+if TYPE_CHECKING:
+    from voxgate.accounts.key_values import KeyTerms
 
 
 @click.group()
@@ -25,14 +30,26 @@ def keys() -> None:
     help="What it may do, such as tts:generate,tts:read; everything unless given.",
 )
 @click.option("--expires-in", metavar="TIME", help="Its life, such as '90 days'; no end unless given.")
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    metavar="NETWORK",
+    help="Where it may be used from, such as 192.0.2.0/24; everywhere unless given. May be repeated.",
+)
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="LIMIT",
+    help="A limit of its own beneath those of the account, such as '100 per hour' or 'tts-generate=5 per minute'.",
+)
 @data_option
-def new(*, user: str, name: str, scopes: tuple[str, ...], expires_in: str | None, data: str | None) -> None:
+def new(user: str, data: str | None, **terms: Any) -> None:  # noqa: ANN401 -- what click hands over
     """Make a key and print it; it is shown only once."""
-    expires_in_s = None if expires_in is None else _read_time(expires_in, "--expires-in")
-    words = frozenset(word.strip() for text in scopes for word in text.split(","))
     with opened(data) as services:
         account = get_account(services, user)
-        issued = granted(services.api_keys.create(account.subject, name=name, scopes=words, expires_in_s=expires_in_s))
+        issued = granted(services.api_keys.create(account.subject, **_read_terms(**terms)))
         fields = {"user_id": account.subject, "key_id": issued.key_id, "by": "cli"}
         services.events(events.AUTHN_TOKEN_CREATED, fields)
     click.echo(f"key id:  {issued.key_id}")
@@ -50,7 +67,10 @@ def list_keys(user: str, data: str | None) -> None:
         scopes = ",".join(sorted(key.scopes)) or "everything"
         ends = "never" if key.expires_at_ms is None else _date(key.expires_at_ms)
         made = _date(key.created_at_ms)
-        click.echo(f"{key.key_id}  ...{key.hint}  made {made}  expires {ends}  {scopes}  {key.name}".rstrip())
+        used = "never" if key.last_used_at_ms is None else _date(key.last_used_at_ms)
+        bounds = [*key.networks, *(f"{policy}={text}" for policy, text in key.limits.items())]
+        line = f"{key.key_id}  ...{key.hint}  made {made}  expires {ends}  used {used}  {scopes}  {key.name}"
+        click.echo(f"{line}  {', '.join(bounds)}".rstrip())
     if not found:
         click.echo(f"There is no key; make one with: voxgate keys new {user}", err=True)
 
@@ -63,7 +83,7 @@ def list_keys(user: str, data: str | None) -> None:
 )
 @data_option
 def rotate(*, user: str, key_id: str, overlap: str, data: str | None) -> None:
-    """Replace a key by a new one with the same name, scopes and end; it is shown only once."""
+    """Replace a key by a new one on the same terms; it is shown only once."""
     overlap_s = _read_time(overlap, "--overlap")
     with opened(data) as services:
         account = get_account(services, user)
@@ -89,6 +109,19 @@ def revoke(user: str, key_id: str, data: str | None) -> None:
         fields = {"user_id": account.subject, "key_id": key_id, "by": "cli"}
         services.events(events.AUTHN_TOKEN_REVOKED, fields)
     click.echo(f"key {key_id} is revoked")
+
+
+def _read_terms(
+    *, name: str, scopes: tuple[str, ...], expires_in: str | None, networks: tuple[str, ...], limits: tuple[str, ...]
+) -> "KeyTerms":
+    pairs = [text.partition("=") for text in limits]
+    return {
+        "name": name,
+        "scopes": frozenset(word.strip() for text in scopes for word in text.split(",")),
+        "expires_in_s": None if expires_in is None else _read_time(expires_in, "--expires-in"),
+        "networks": networks,
+        "limits": {before.strip() if equals else EVERY: after if equals else before for before, equals, after in pairs},
+    }
 
 
 def _read_time(text: str, option: str) -> int:

@@ -4,24 +4,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from voxgate.cli.frame import data_option, get_account, opened, read_settings
+from voxgate.cli.frame import data_option, get_account, granted, opened, read_settings
+from voxgate.gate import events
 from voxgate.gate.addresses import parse_address, partition_of
 from voxgate.gate.decision import Charge
-from voxgate.gate.limits import parse_limits
+from voxgate.gate.limits import Limit, parse_limits
+from voxgate.gate.overrides import EVERY, parse_overrides
 
 if TYPE_CHECKING:
     from voxgate.web.services import Services
 
 
-# Which policies count an address; all others count an account. Logins count pairs of both, names and devices, which
-# neither shows alone.
+# Which policies count an address.
 _OF_ADDRESSES = frozenset({"default", "login-address", "register"})
-_OF_PAIRS = frozenset({"login", "login-account", "login-device", "login-total"})
+
+_tier_option = click.option("--tier", "is_tier", is_flag=True, help="WHO is the name of a tier.")
 
 
 @click.group()
 def limits() -> None:
-    """Show limits and what is spent of them. WHO is an account or a network address."""
+    """Show limits and what is spent of them, and set them. WHO is an account, a network address or a tier."""
 
 
 @limits.command("show")
@@ -34,9 +36,7 @@ def show(who: str | None, data: str | None) -> None:
             click.echo(f"{name:<14}  {text}")
         return
     with opened(data) as services:
-        partition, names = _bound(services, who)
-        policies = services.settings.policies()
-        bound = [limit for name in policies if name in names for limit in parse_limits(policies[name], name=name)]
+        partition, bound = _bound(services, who)
         readings = services.store.usage([Charge(limit, partition) for limit in bound])
     for reading in readings:
         click.echo(f"{reading.limit.name:<14}  {reading.used:>5} of {reading.limit}")
@@ -52,10 +52,75 @@ def reset(who: str, data: str | None) -> None:
     click.echo(f"{count} counter{'' if count == 1 else 's'} of {who} forgotten")
 
 
-def _bound(services: "Services", who: str) -> tuple[str, frozenset[str]]:
-    """Return the partition of an account or an address, and the policies that bind it."""
+@limits.command("tiers")
+@data_option
+def show_tiers(data: str | None) -> None:
+    """Show every tier, how many accounts are in it, and the limits that were set for it."""
+    with opened(data) as services:
+        tiers = services.tiers.list()
+    for tier in tiers:
+        told = ", ".join(f"{policy}: {text}" for policy, text in tier.limits.items()) or "as the settings say"
+        click.echo(f"{tier.name:<14}  {tier.accounts:>5} accounts  {told}")
+
+
+@limits.command("set")
+@click.argument("who")
+@click.argument("policy")
+@click.argument("limit")
+@_tier_option
+@data_option
+def set_limit(*, who: str, policy: str, limit: str, is_tier: bool, data: str | None) -> None:
+    """Give an account or a tier a limit of its own, such as: limits set ann tts-generate '20 per minute'.
+
+    POLICY is a name that 'limits show' tells, or '*' for every route without one. It holds from the next request.
+    """
+    with opened(data) as services:
+        _change(services, who, {policy: limit}, is_tier=is_tier)
+    click.echo(f"{who}: {policy} is {limit}")
+
+
+@limits.command("unset")
+@click.argument("who")
+@click.argument("policy", required=False)
+@_tier_option
+@data_option
+def unset_limit(*, who: str, policy: str | None, is_tier: bool, data: str | None) -> None:
+    """Take back a limit of an account or a tier; without POLICY all of them, and a tier that nobody is in."""
+    with opened(data) as services:
+        if policy is not None:
+            _change(services, who, {policy: None}, is_tier=is_tier)
+        elif is_tier:
+            granted(services.tiers.remove(who))
+            services.events(events.TIER_UPDATED, {"tier": who, "limits": None, "by": "cli"})
+        else:
+            own = parse_overrides(get_account(services, who).limits)
+            _change(services, who, dict.fromkeys(own), is_tier=False)
+    click.echo(f"{who}: {policy or 'every limit of its own'} is taken back")
+
+
+def _change(services: "Services", who: str, changes: dict[str, str | None], *, is_tier: bool) -> None:
+    if is_tier:
+        tier = granted(services.tiers.change(who, changes))
+        services.events(events.TIER_UPDATED, {"tier": who, "limits": dict(tier.limits), "by": "cli"})
+        return
+    account = granted(services.accounts.change(get_account(services, who).subject, limits=changes))
+    services.events(events.USER_UPDATED, {"user_id": account.subject, "limits": account.limits, "by": "cli"})
+
+
+def _bound(services: "Services", who: str) -> tuple[str, list[Limit]]:
+    """Return the partition of an account or an address, and the limits that bind it."""
+    policies = services.settings.policies()
     if parse_address(who) is not None:
-        return partition_of(who), _OF_ADDRESSES
+        return partition_of(who), _read({name: policies[name] for name in policies if name in _OF_ADDRESSES})
     account = get_account(services, who)
-    other_tiers = {"standard", "premium"} - {account.tier}
-    return f"user:{account.subject}", frozenset(services.settings.policies()) - _OF_ADDRESSES - _OF_PAIRS - other_tiers
+    state = services.directory.find_account(account.subject)
+    overrides = parse_overrides(state.limits if state else "")
+    tier = account.tier if account.tier in policies else "default"
+    texts = {tier: overrides.get(EVERY, policies[tier])}
+    texts |= {name: overrides.get(name, policies[name]) for name in services.settings.account_policies()}
+    order = list(policies)
+    return f"user:{account.subject}", _read({name: texts[name] for name in sorted(texts, key=order.index)})
+
+
+def _read(texts: dict[str, str]) -> list[Limit]:
+    return [limit for name, text in texts.items() for limit in parse_limits(text, name=name)]

@@ -6,6 +6,7 @@ import click
 
 from voxgate.cli.frame import data_option, get_account, granted, opened, password_option, read_password
 from voxgate.gate import events
+from voxgate.settings.times import read_time
 
 
 @click.group()
@@ -53,7 +54,7 @@ def list_users(data: str | None) -> None:
 @click.argument("user")
 @data_option
 def disable(user: str, data: str | None) -> None:
-    """Disable an account: its sessions and keys are refused from the next request."""
+    """Disable an account, from the next request: its sessions end for ever, its API keys until it is enabled again."""
     _set_active(user, data, is_active=False)
 
 
@@ -61,16 +62,16 @@ def disable(user: str, data: str | None) -> None:
 @click.argument("user")
 @data_option
 def enable(user: str, data: str | None) -> None:
-    """Enable an account again."""
+    """Enable an account again: its API keys work again, and it must log in anew."""
     _set_active(user, data, is_active=True)
 
 
-@users.command("tier")
+@users.command("set-tier")
 @click.argument("user")
 @click.argument("tier")
 @data_option
 def set_tier(user: str, tier: str, data: str | None) -> None:
-    """Move an account to a tier (standard or premium); its limits hold from the next request."""
+    """Move an account to a tier ('voxgate limits tiers' shows them); its limits hold from the next request."""
     with opened(data) as services:
         account = granted(services.accounts.set_tier(get_account(services, user).subject, tier))
         services.events(events.USER_UPDATED, {"user_id": account.subject, "tier": account.tier, "by": "cli"})
@@ -92,21 +93,76 @@ def set_password(*, user: str, password_stdin: bool, data: str | None) -> None:
     click.echo(f"{account.username} has a new password; every session of the account has ended")
 
 
+@users.command("grant")
+@click.argument("user")
+@click.argument("role")
+@data_option
+def grant(user: str, role: str, data: str | None) -> None:
+    """Give an account a role; 'admin' may manage other accounts and the tiers over HTTP."""
+    _set_role(user, role, data=data, is_granted=True)
+
+
+@users.command("withdraw")
+@click.argument("user")
+@click.argument("role")
+@data_option
+def withdraw(user: str, role: str, data: str | None) -> None:
+    """Take a role back from an account, from the next request."""
+    _set_role(user, role, data=data, is_granted=False)
+
+
+@users.command("delete")
+@click.argument("user")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@data_option
+def delete(*, user: str, yes: bool, data: str | None) -> None:
+    """Delete an account with its sessions, keys, names and jobs; nothing of it comes back."""
+    from voxgate.web.erasing import erase_account  # noqa: PLC0415 -- stands beside Flask, which help does not need
+
+    with opened(data) as services:
+        account = get_account(services, user)
+        if not yes:
+            click.confirm(f"Delete {account.username} <{account.email}> for ever?", abort=True)
+        granted(erase_account(services, account.subject))
+        services.events(events.USER_DELETED, {"user_id": account.subject, "by": "cli"})
+    click.echo(f"{account.username} is deleted")
+
+
 @users.command("logout")
 @click.argument("user", required=False)
 @click.option("--all", "is_all", is_flag=True, help="End the sessions of every account.")
+@click.option("--before", metavar="TIME", help="End only what was opened before, such as 2027-01-15T08:00:00Z.")
 @data_option
-def logout(*, user: str | None, is_all: bool, data: str | None) -> None:
+def logout(*, user: str | None, is_all: bool, before: str | None, data: str | None) -> None:
     """End every session of an account that was opened before now; its password and its API keys stay."""
     if is_all == (user is not None):
         raise click.UsageError("name one USER, or give --all")
     with opened(data) as services:
-        account = None if user is None else get_account(services, user)
-        count = services.sessions.end_everybody() if account is None else services.sessions.end_all(account.subject)
+        before_ms = None if before is None else _read_moment(before, now_ms=services.clock.now_ms())
+        account, sessions = None if user is None else get_account(services, user), services.sessions
+        if account is None:
+            count = sessions.end_everybody(before_ms=before_ms)
+        else:
+            count = sessions.end_all(account.subject, before_ms=before_ms)
         fields = {"user_id": account and account.subject, "sessions": count, "by": "cli"}
         services.events(events.AUTHN_TOKEN_REVOKED, fields)
     whose = "all accounts" if account is None else account.username
     click.echo(f"1 session of {whose} has ended" if count == 1 else f"{count} sessions of {whose} have ended")
+
+
+def _set_role(user: str, role: str, *, data: str | None, is_granted: bool) -> None:
+    with opened(data) as services:
+        subject = get_account(services, user).subject
+        account = granted(services.accounts.set_role(subject, role, is_granted=is_granted))
+        services.events(events.USER_UPDATED, {"user_id": subject, "roles": sorted(account.roles), "by": "cli"})
+    click.echo(f"{account.username} has the roles: {', '.join(sorted(account.roles)) or 'none'}")
+
+
+def _read_moment(text: str, *, now_ms: int) -> int:
+    try:
+        return read_time(text, now_ms=now_ms)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--before") from error
 
 
 def _set_active(user: str, data: str | None, *, is_active: bool) -> None:

@@ -25,6 +25,8 @@ AUTHN_PASSWORD_CHANGE = "authn_password_change"  # noqa: S105 -- the name of an 
 AUTHZ_FAIL = "authz_fail"
 USER_CREATED = "user_created"
 USER_UPDATED = "user_updated"
+USER_DELETED = "user_deleted"
+TIER_UPDATED = "tier_updated"
 
 # The service's own.
 SIGNING_KEY_CHANGED = "signing_key_changed"

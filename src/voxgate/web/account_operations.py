@@ -68,7 +68,10 @@ ACCOUNT_OPERATIONS = (
         {200: schemas.EndedAnswer},
         credentials=ACCESS,
         codes=("BAD_REQUEST",),
-        parameters=(Parameter("all", "query", "`true` ends the session that asks as well."),),
+        parameters=(
+            Parameter("all", "query", "`true` ends the session that asks as well."),
+            Parameter("before", "query", "Ends only what was opened before this time; RFC 3339, not in the future."),
+        ),
     ),
     Operation(
         "delete",
@@ -86,6 +89,15 @@ ACCOUNT_OPERATIONS = (
         {200: MessageAnswer},
         credentials=ACCESS,
         body=schemas.PasswordBody,
+        codes=("WRONG_PASSWORD", "HASHING_BUSY"),
+    ),
+    Operation(
+        "delete",
+        "/api/v1/auth/me",
+        "Delete the account with its sessions, keys and jobs, for its password",
+        {204: Media("The account is gone.")},
+        credentials=ACCESS,
+        body=schemas.DeletionBody,
         codes=("WRONG_PASSWORD", "HASHING_BUSY"),
     ),
 )

@@ -19,9 +19,9 @@ from voxgate.web.schemas import Answer, Body, Password
 _KeyName = Annotated[str, StringConstraints(max_length=MAX_NAME_CHARACTERS)]
 _Scopes = Annotated[list[Scope], Field(max_length=4 * len(SCOPES))]
 _Networks = Annotated[list[Annotated[str, StringConstraints(max_length=50)]], Field(max_length=MAX_NETWORKS)]
-_LimitText = Annotated[str, StringConstraints(max_length=MAX_LIMIT_CHARACTERS)]
-_Policy = Annotated[str, StringConstraints(max_length=40)]
-LimitTexts = Annotated[dict[_Policy, _LimitText], Field(max_length=30)]
+LimitText = Annotated[str, StringConstraints(max_length=MAX_LIMIT_CHARACTERS)]
+Policy = Annotated[str, StringConstraints(max_length=40)]
+LimitTexts = Annotated[dict[Policy, LimitText], Field(max_length=30)]
 _ExpiresIn = Annotated[int, Field(ge=MIN_EXPIRES_IN_S, le=MAX_EXPIRES_IN_S)] | None
 
 
@@ -105,6 +105,12 @@ class PasswordBody(Body):
 
     current_password: Password = Field(description="The password of the account, in clear text.")
     new_password: Password = Field(description="The new one in clear text; the profile sets its least length.")
+
+
+class DeletionBody(Body):
+    """The proof that the account is to be deleted."""
+
+    password: Password = Field(description="The password of the account, in clear text.")
 
 
 class SessionAnswer(Answer):

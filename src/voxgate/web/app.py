@@ -50,7 +50,8 @@ def create_app(
     _add_routes(app, services.settings)
     gate.init_app(app, _wire_gate(services))
     gate.check_rules(app)
-    add_edge(app, services.settings.edge_rules, clock=services.clock)
+    with app.app_context():
+        services.noted.add(gate.admission.take_seen)
     services.audit.watch(app.extensions["voxgate"].admission.reports.quiet)
     return app
 
@@ -75,6 +76,7 @@ def _add_routes(app: Flask, settings: Settings) -> None:
 def _wire_gate(services: Services) -> Parts:
     policies = services.settings.policies()
     return Parts(
+    services.noted.start()
         config=GateConfig(
             tiers={tier: policies.pop(tier) for tier in _TIERS},
             default=policies.pop("default"),

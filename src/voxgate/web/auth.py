@@ -5,14 +5,14 @@ from flask import Blueprint, Response
 from voxgate.gate import events
 from voxgate.gate.errors import Refusal
 from voxgate.web import in_cookies
-from voxgate.web.answers import answer, secret_answer
+from voxgate.web.answers import answer, empty_answer, secret_answer
 from voxgate.web.api_keys import of_the_caller
 from voxgate.web.bodies import read_body
 from voxgate.web.door import gate
 from voxgate.web.problems import refuse
 from voxgate.web.schemas import ApiKeyAnswer, CsrfAnswer, MessageAnswer, RegisterBody, Registered, SessionBody
 from voxgate.web.services import services
-from voxgate.web.sessions import change_own_password, describe_account, log_in, log_out
+from voxgate.web.sessions import change_own_password, delete_own_account, describe_account, log_in, log_out
 from voxgate.web.sessions import refresh as refresh_session
 from voxgate.web.told import tell
 
@@ -89,6 +89,14 @@ def show_account() -> Response:
     """Show the caller's account."""
     account = services().accounts.find(gate.principal.subject)
     return refuse(Refusal("INVALID_TOKEN")) if account is None else answer(describe_account(account))
+
+
+@blueprint.delete("/me")
+@gate.protect(credentials=("access",), policy="account")
+def delete_account() -> Response:
+    """Delete the caller's account."""
+    refusal = delete_own_account()
+    return empty_answer() if refusal is None else refuse(refusal)
 
 
 @blueprint.post("/password")

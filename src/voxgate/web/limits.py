@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from voxgate.gate.decision import Charge, Reading
+from voxgate.gate.decision import Reading
 from voxgate.gate.tiers import Rule
 from voxgate.web.answers import answer
 from voxgate.web.door import gate
@@ -35,16 +35,17 @@ def show_limits() -> Response:
 def read_limits() -> dict[str, LimitAnswer]:
     """Return every limit that binds the caller, by endpoint; one store call that spends nothing.
 
+    They are the real ones: what is set for the tier, the account or the key counts as it does for a request.
+
     A policy of several limits is told by the one that is nearest to exhaustion.
     """
-    tiers = gate.admission.tiers
     policies = _POLICIES | (_ROOT_POLICIES if services().settings.root_routes else {})
-    binding = {endpoint: tiers.policy(name) for endpoint, name in policies.items()}
-    of_tier = tiers.charges_of(Rule(), name=EVERY_OTHER)
-    binding[EVERY_OTHER] = tuple(charge.limit for charge in of_tier.get(gate.principal.tier, of_tier[""]))
-    partition = f"user:{gate.principal.subject}"
-    bound = [(endpoint, limit) for endpoint, limits in binding.items() for limit in limits]
-    readings = gate.usage([Charge(limit, partition) for _, limit in bound])
+    rules = {endpoint: Rule(policy=name) for endpoint, name in policies.items()} | {EVERY_OTHER: Rule()}
+    charges_for, caller = gate.admission.charges_for, gate.principal
+    bound = [
+        (endpoint, charge) for endpoint, rule in rules.items() for charge in charges_for(rule, caller, name=EVERY_OTHER)
+    ]
+    readings = gate.usage([charge for _, charge in bound])
     found: dict[str, Reading] = {}
     for (endpoint, _), reading in zip(bound, readings, strict=True):
         found[endpoint] = min(found.get(endpoint, reading), reading, key=lambda each: each.remaining)

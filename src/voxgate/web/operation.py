@@ -98,7 +98,9 @@ class Operation:
         """The group that it is shown in."""
         parts = self.path.strip("/").split("/")
         if parts[:2] == ["api", "v1"]:
-            return {"auth": "Accounts and sessions", "tts": "Speech"}.get(parts[2], "Limits")
+            return {"auth": "Accounts and sessions", "tts": "Speech", "admin": "Administration"}.get(parts[2], "Limits")
+        if parts[0] == "v1":
+            return "OpenAI's form"
         return "Root routes" if parts[0] in {"login", "protected", "refresh", "logout"} else "Operations"
 
     @property

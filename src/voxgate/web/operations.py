@@ -3,6 +3,9 @@
 from voxgate.web import schemas
 from voxgate.web.account_operations import ACCOUNT_OPERATIONS
 from voxgate.web.operation import ACCESS, ANY, REFRESH, Media, Operation, Parameter
+from voxgate.web.admin_operations import ADMIN_OPERATIONS
+from voxgate.web.oauth_operations import OAUTH_OPERATIONS
+from voxgate.web.openai_operations import OPENAI_OPERATIONS
 
 _LOGIN = ("CREDENTIALS_MISSING", "INVALID_CREDENTIALS", "LOGIN_DISABLED", "HASHING_BUSY")
 
@@ -73,6 +76,7 @@ _AUTH = (
     Operation("get", "/api/v1/auth/me", "See the own account", {200: schemas.UserAnswer}, credentials=ANY),
     *ACCOUNT_OPERATIONS,
 )
+    *ADMIN_OPERATIONS,
 
 _TTS = (
     Operation(
@@ -155,7 +159,7 @@ ROOT_OPERATIONS = (
         "post",
         "/refresh",
         "Get a new access token for the session",
-        {200: schemas.TokenAnswer},
+        {200: schemas.RefreshAnswer},
         credentials=REFRESH,
     ),
     Operation("post", "/logout", "End the session", {200: schemas.RootLogoutAnswer}, credentials=ACCESS),

@@ -7,6 +7,7 @@ from voxgate.gate import events
 from voxgate.gate.errors import Refusal
 from voxgate.web.account_schemas import EndedAnswer, SessionAnswer, SessionsAnswer
 from voxgate.web.answers import answer, empty_answer, text_of_time
+from voxgate.web.cutoff import read_cutoff
 from voxgate.web.door import gate
 from voxgate.web.problems import refuse
 from voxgate.web.services import services
@@ -29,12 +30,15 @@ def list_sessions() -> Response:
 @blueprint.delete("/sessions")
 @gate.protect(credentials=_ACCESS, policy="account")
 def end_sessions() -> Response:
-    """End the caller's other sessions, or all of them."""
+    """End the caller's other sessions, or all of them, or of either those that were opened before a time."""
     is_all = _FLAGS.get(tuple(request.args.getlist("all")))
     if is_all is None:
         return refuse(Refusal("BAD_REQUEST", "'all' must be true or false."))
+    before_ms = read_cutoff()
+    if isinstance(before_ms, Refusal):
+        return refuse(before_ms)
     subject, current = gate.principal.subject, gate.principal.credential_id
-    count = services().sessions.end_all(subject, but=None if is_all else current)
+    count = services().sessions.end_all(subject, but=None if is_all else current, before_ms=before_ms)
     tell(events.AUTHN_TOKEN_REVOKED, user_id=subject, sessions=count, kept=None if is_all else current)
     message = "Every session has ended" if is_all else "Every other session has ended"
     return answer(EndedAnswer(message=message, ended=count))

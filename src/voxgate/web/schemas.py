@@ -92,6 +92,13 @@ class TokenAnswer(Answer):
     expires_in: int = Field(description="Life of the access token in seconds.")
 
 
+    refresh_expires_in: int = Field(description="Seconds until the session ends unless it is refreshed before.")
+
+
+class RefreshAnswer(TokenAnswer):
+    """A session's next tokens; the refresh token that was shown works until one of them is used."""
+
+    message: str = Field(description="Until when the refresh token that was shown still works.")
 class LoginAnswer(TokenAnswer):
     """A new session: its tokens and whose it is."""
 
@@ -114,7 +121,7 @@ class NewSessionAnswer(RootModel[LoginAnswer | CookieLoginAnswer]):
     """A new session: its tokens, unless they are in cookies, and whose it is."""
 
 
-class NewTokensAnswer(RootModel[TokenAnswer | CookieTokenAnswer]):
+class NewTokensAnswer(RootModel[RefreshAnswer | CookieTokenAnswer]):
     """A session's new tokens, unless they are in cookies."""
 
 

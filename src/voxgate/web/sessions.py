@@ -6,16 +6,22 @@ from voxgate.accounts.account import Account
 from voxgate.accounts.login import check_login
 from voxgate.gate import events
 from voxgate.gate.errors import Refusal
-from voxgate.web.account_schemas import PasswordBody
+from voxgate.web.account_schemas import DeletionBody, PasswordBody
 from voxgate.web.answers import text_of_time
 from voxgate.web.bodies import read_body
 from voxgate.web.door import gate
+from voxgate.web.erasing import erase_account
 from voxgate.web.guessing import prove, remember_device, shown_name, spend_login, spend_own_password
-from voxgate.web.schemas import LoginAnswer, LoginBody, TokenAnswer, UserAnswer
+from voxgate.web.schemas import LoginAnswer, LoginBody, RefreshAnswer, UserAnswer
 from voxgate.web.services import services
 from voxgate.web.told import tell
 
 MAX_DEVICE_CHARACTERS = 200
+
+_UNTIL_USED = (
+    "Keep the new refresh_token: the one that you have shown works again only until one of the new tokens is used."
+)
+_ONCE = "Keep the new refresh_token: the one that you have shown works no more."
 
 
 def log_in(shape: type[LoginBody] = LoginBody) -> LoginAnswer | Refusal:
@@ -57,11 +63,12 @@ def log_in(shape: type[LoginBody] = LoginBody) -> LoginAnswer | Refusal:
         access_token=pair.access_token,
         refresh_token=pair.refresh_token,
         expires_in=pair.expires_in_s,
+        refresh_expires_in=pair.refresh_expires_in_s,
         user=describe_account(account),
     )
 
 
-def refresh() -> TokenAnswer | Refusal:
+def refresh() -> RefreshAnswer | Refusal:
     """Issue new tokens for the session whose refresh token was shown."""
     shown = gate.principal
     pair = services().sessions.refresh(
@@ -69,7 +76,13 @@ def refresh() -> TokenAnswer | Refusal:
     )
     if isinstance(pair, Refusal):
         return pair
-    return TokenAnswer(access_token=pair.access_token, refresh_token=pair.refresh_token, expires_in=pair.expires_in_s)
+    return RefreshAnswer(
+        access_token=pair.access_token,
+        refresh_token=pair.refresh_token,
+        expires_in=pair.expires_in_s,
+        refresh_expires_in=pair.refresh_expires_in_s,
+        message=_ONCE if services().settings.jwt_refresh_strict else _UNTIL_USED,
+    )
 
 
 def log_out() -> None:
@@ -98,6 +111,21 @@ def change_own_password() -> Refusal | None:
     refusal = changed if isinstance(changed, Refusal) else None
     if refusal is None or refusal.code == "WRONG_PASSWORD":
         tell(events.AUTHN_PASSWORD_CHANGE, user_id=subject, session_id=session_id, success=refusal is None)
+    return refusal
+
+
+def delete_own_account() -> Refusal | None:
+    """Delete the caller's account for the password that the body shows; guessing it is limited as at login."""
+    body = read_body(DeletionBody)
+    if isinstance(body, Refusal):
+        return body
+    subject = gate.principal.subject
+    guess = spend_own_password(subject)
+    if isinstance(guess, Refusal):
+        return guess
+    refusal = prove(guess, lambda: erase_account(services(), subject, password=body.password))
+    if refusal is None or refusal.code == "WRONG_PASSWORD":
+        tell(events.USER_DELETED, user_id=subject, by=subject, success=refusal is None)
     return refusal
 
 
