@@ -1,0 +1,247 @@
+"""PostgreSQL in trouble: every wait is bounded, a restart fails no request, and no row is quoted."""
+
+import threading
+import time
+
+import pytest
+from sqlalchemy import exc, make_url, text
+from tests.support.databases import Served
+from tests.support.postgres import running_postgres
+from tests.support.waiting import eventually
+
+from voxgate.accounts.database import Database, DatabaseUnavailableError
+from voxgate.accounts.models import User
+from voxgate.gate.errors import ConfigurationError
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A server of this file alone, which may be killed."""
+    with running_postgres() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def served(server):
+    return Served(server)
+
+
+@pytest.fixture
+def url(served, server):
+    made = served.make()
+    yield made
+    server.resume()
+    eventually(server.answers, "an answer of PostgreSQL")
+    served.drop(made)
+
+
+@pytest.fixture
+def database(url):
+    opened = Database(url, budget_s=0.2)
+    yield opened
+    opened.close()
+
+
+def warm(database, count):
+    """Have so many connections open and idle."""
+    for each in [database.engine.connect() for _ in range(count)]:
+        each.close()
+
+
+def pings(database, count):
+    """Ask one after the other; returns how many failed."""
+    failed = 0
+    for _ in range(count):
+        try:
+            database.ping()
+        except DatabaseUnavailableError:
+            failed += 1
+    return failed
+
+
+def timed(call):
+    """Call what must fail; returns the seconds that it took."""
+    began = time.monotonic()
+    with pytest.raises(DatabaseUnavailableError):
+        call()
+    return time.monotonic() - began
+
+
+def user(name="someone"):
+    texts = dict.fromkeys(("username", "username_key", "email", "email_key", "password_hash", "tier", "subject"), name)
+    return User(is_active=True, version=1, created_at_ms=1, updated_at_ms=1, **texts)
+
+
+class TestAddress:
+    @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+    def test_every_spelling_means_the_same_driver(self, url, scheme):
+        """Addresses are taken as providers hand them out."""
+        database = Database(url.replace("postgresql://", f"{scheme}://"))
+        database.ping()
+        assert database.is_postgres
+        assert database.engine.url.drivername == "postgresql+psycopg"
+        database.close()
+
+    def test_another_driver_is_refused(self):
+        """Waits are bounded in this driver alone."""
+        with pytest.raises(ConfigurationError, match="postgresql://user:password@host/database"):
+            Database("postgresql+asyncpg://localhost/voxgate")
+
+    def test_missing_driver_names_the_extra(self, monkeypatch):
+        """An installation without the extra says how to get it."""
+        monkeypatch.setitem(__import__("sys").modules, "voxgate.accounts.postgres", None)
+        with pytest.raises(ConfigurationError, match=r"voxgate\[postgres\]"):
+            Database("postgresql://localhost/voxgate")
+
+    def test_options_of_the_address_win(self, url):
+        """An operator may choose another bound."""
+        database = Database(f"{url}&options=-c%20statement_timeout%3D7000&application_name=mine")
+        with database.reading() as session:
+            assert session.scalar(text("SHOW statement_timeout")) == "7s"
+            assert session.scalar(text("SHOW lock_timeout")) == "1s"
+            assert session.scalar(text("SHOW application_name")) == "mine"
+        database.close()
+
+    def test_password_is_in_no_error(self, url):
+        """What reaches the log does not tell how to get in."""
+        database = Database(str(make_url(url).set(password="hunter2", database="nosuch")))
+        with pytest.raises(DatabaseUnavailableError, match="nosuch") as caught:
+            database.migrate()
+        assert "hunter2" not in f"{caught.value}{caught.value.__cause__!r}"
+
+
+class TestBounds:
+    def test_lock_is_waited_for_no_longer_than_the_budget(self, database, url):
+        """Who waits for a row that another one holds is refused in time, and the row is as it was."""
+        with database.session() as session:
+            session.add(user())
+        other = Database(url)
+        with other.session() as session:
+            session.get(User, "someone", with_for_update=True)
+            with pytest.raises(DatabaseUnavailableError, match="lock timeout"), database.session() as waiting:
+                waiting.get(User, "someone", with_for_update=True)
+        other.close()
+        assert pings(database, 1) == 0
+
+    def test_statement_is_ended_after_twice_the_budget(self, database):
+        """A statement that takes too long is ended by the server, and its connection goes on."""
+        with pytest.raises(DatabaseUnavailableError, match="statement timeout"), database.session() as session:
+            session.execute(text("SELECT pg_sleep(60)"))
+        assert pings(database, 1) == 0
+
+    def test_row_is_not_quoted_in_an_error(self, database):
+        """PostgreSQL's second line holds what was written; nobody gets to see it."""
+        with database.session() as session:
+            session.add(user("secret-name"))
+        with pytest.raises(exc.IntegrityError) as caught, database.session() as session:
+            session.add(user("secret-name"))
+        assert "secret-name" not in f"{caught.value}{caught.value.orig}"
+
+    def test_reading_is_one_statement(self, database, server):
+        """Reading opens no transaction, so it leaves none open either."""
+        with database.reading() as session:
+            (pid,) = session.execute(text("SELECT pg_backend_pid()")).one()
+            states = dict(server.run("SELECT pid, state FROM pg_stat_activity"))
+        assert states[pid] == "idle"
+
+    def test_isolation_is_chosen_by_us(self, url, served, server):
+        """A server that is set to another isolation gives no errors of serialization."""
+        server.run(f"ALTER DATABASE {make_url(url).database} SET default_transaction_isolation = 'serializable'")
+        database = Database(url)
+        with database.session() as session:
+            assert session.scalar(text("SHOW transaction_isolation")) == "read committed"
+        database.close()
+        server.run(f"ALTER DATABASE {make_url(url).database} RESET default_transaction_isolation")
+
+
+class TestOutage:
+    def test_restart_fails_no_request(self, database, server):
+        """Connections that a restart has closed are replaced before they are used."""
+        warm(database, 5)
+        server.stop()
+        assert pings(database, 2) == 2
+        server.start()
+        assert pings(database, 10) == 0
+
+    def test_crash_fails_no_request_afterwards(self, database, server):
+        """As soon as the server has recovered, every request is answered."""
+        warm(database, 5)
+        server.crash()
+        eventually(server.answers, "an answer of PostgreSQL")
+        assert pings(database, 10) == 0
+
+    def test_transaction_that_a_crash_cut_off_is_told(self, database, server):
+        """What was begun has left nothing behind."""
+
+        def write():
+            with database.session() as session:
+                session.add(user())
+                session.flush()
+                server.stop()
+                server.start()
+
+        with pytest.raises(DatabaseUnavailableError):
+            write()
+        with database.reading() as session:
+            assert session.get(User, "someone") is None
+
+    def test_hang_is_found_out_by_one_and_told_to_all_others_at_once(self, database, server):
+        """A stopped server costs one caller a bounded wait; the others are refused without any."""
+        warm(database, 5)
+        server.pause()
+        assert timed(database.ping) < 5
+        assert min(timed(database.ping) for _ in range(5)) < 0.2
+        server.resume()
+        eventually(lambda: not pings(database, 1), "the end of the silence")
+        assert pings(database, 10) == 0
+
+    def test_server_that_hangs_from_the_start_is_told(self, url, server):
+        """A connection that is taken and never answered is given up."""
+        server.pause()
+        database = Database(url, budget_s=0.1)
+        assert timed(database.migrate) < 10
+        database.close()
+
+    def test_one_of_many_asks_a_silent_server(self, database, server):
+        """While one waits, no other thread is kept."""
+        warm(database, 2)
+        server.pause()
+        timed(database.ping)
+        waits = []
+        threads = [threading.Thread(target=lambda: waits.append(timed(database.ping))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert len(waits) == 8
+        assert sum(wait > 0.3 for wait in waits) <= 1
+
+
+class TestSchema:
+    def test_role_that_may_make_no_tables_is_told_in_one_line(self, server):
+        """The commonest fault of a first start is no crash."""
+        name = server.create()
+        server.run("CREATE ROLE guest LOGIN")
+        database = Database(server.url(name).replace("postgres@", "guest@"))
+        with pytest.raises(DatabaseUnavailableError, match="permission denied") as caught:
+            database.migrate()
+        assert "\n" not in str(caught.value)
+        database.close()
+        server.drop(name)
+        server.run("DROP ROLE guest")
+
+    def test_waiting_for_another_one_that_migrates_ends(self, server, monkeypatch):
+        """A starter that hangs in the middle does not keep the others for ever."""
+        monkeypatch.setattr("voxgate.accounts.database._MIGRATION_WAIT_S", 1)
+        name = server.create()
+        with server.connect(name) as holder:
+            holder.execute(f"SELECT pg_advisory_lock({0x766F78676174})")
+            database = Database(server.url(name))
+            with pytest.raises(DatabaseUnavailableError, match="lock timeout"):
+                database.migrate()
+            holder.execute(f"SELECT pg_advisory_unlock({0x766F78676174})")
+            database.migrate()
+            database.close()
+        server.drop(name)
