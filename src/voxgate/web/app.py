@@ -11,7 +11,7 @@ from voxgate.gate.flask.config import DEFAULT_BAD_CREDENTIALS
 from voxgate.gate.flask.cookies import Cookies
 from voxgate.gate.verifying import RefreshTerms
 from voxgate.settings import Settings, load_settings
-from voxgate.web import api_keys, auth, decide, docs, health, limits, own_sessions, root, tts
+from voxgate.web import admin, api_keys, auth, decide, docs, health, limits, own_sessions, root, tts
 from voxgate.web.answers import use_json
 from voxgate.web.decide import Rest, add_edge
 from voxgate.web.door import gate
@@ -52,6 +52,7 @@ def create_app(
     gate.check_rules(app)
     with app.app_context():
         services.noted.add(gate.admission.take_seen)
+    add_edge(app, services.settings.edge_rules, clock=services.clock)
     services.audit.watch(app.extensions["voxgate"].admission.reports.quiet)
     return app
 
@@ -61,11 +62,12 @@ def create_served_app() -> Flask:
     app = create_app()
     services: Services = app.extensions[EXTENSION]
     services.background.start()
+    services.noted.start()
     return app
 
 
 def _add_routes(app: Flask, settings: Settings) -> None:
-    for module in (auth, api_keys, own_sessions, tts, limits, health, decide):
+    for module in (auth, api_keys, own_sessions, admin, tts, limits, health, decide):
         app.register_blueprint(module.blueprint)
     if settings.root_routes:
         app.register_blueprint(root.blueprint)
@@ -76,7 +78,6 @@ def _add_routes(app: Flask, settings: Settings) -> None:
 def _wire_gate(services: Services) -> Parts:
     policies = services.settings.policies()
     return Parts(
-    services.noted.start()
         config=GateConfig(
             tiers={tier: policies.pop(tier) for tier in _TIERS},
             default=policies.pop("default"),

@@ -2,10 +2,8 @@
 
 from voxgate.web import schemas
 from voxgate.web.account_operations import ACCOUNT_OPERATIONS
-from voxgate.web.operation import ACCESS, ANY, REFRESH, Media, Operation, Parameter
 from voxgate.web.admin_operations import ADMIN_OPERATIONS
-from voxgate.web.oauth_operations import OAUTH_OPERATIONS
-from voxgate.web.openai_operations import OPENAI_OPERATIONS
+from voxgate.web.operation import ACCESS, ANY, REFRESH, Media, Operation, Parameter
 
 _LOGIN = ("CREDENTIALS_MISSING", "INVALID_CREDENTIALS", "LOGIN_DISABLED", "HASHING_BUSY")
 
@@ -75,8 +73,8 @@ _AUTH = (
     ),
     Operation("get", "/api/v1/auth/me", "See the own account", {200: schemas.UserAnswer}, credentials=ANY),
     *ACCOUNT_OPERATIONS,
-)
     *ADMIN_OPERATIONS,
+)
 
 _TTS = (
     Operation(

@@ -90,8 +90,6 @@ class TokenAnswer(Answer):
     refresh_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 -- a kind of token, not a secret
     expires_in: int = Field(description="Life of the access token in seconds.")
-
-
     refresh_expires_in: int = Field(description="Seconds until the session ends unless it is refreshed before.")
 
 
@@ -99,6 +97,8 @@ class RefreshAnswer(TokenAnswer):
     """A session's next tokens; the refresh token that was shown works until one of them is used."""
 
     message: str = Field(description="Until when the refresh token that was shown still works.")
+
+
 class LoginAnswer(TokenAnswer):
     """A new session: its tokens and whose it is."""
 
