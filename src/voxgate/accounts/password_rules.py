@@ -1,7 +1,10 @@
 """Which passwords are accepted, by profile: NIST SP 800-63B-4, section 3.1.1, and ASVS 5.0, section 6.2."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from voxgate.accounts.blocklist import IsBlocked, open_blocklist
+from voxgate.accounts.guessable import THRESHOLD_BITS, estimate_bits
 from voxgate.accounts.names import fold, normalize
 from voxgate.gate.errors import ConfigurationError
 
@@ -49,10 +52,12 @@ class PasswordRules:
     Attributes:
         min_characters: Least length in code points.
         refuses_common: Whether a common or guessable password is refused, or only warned about.
+        is_blocked: The operator's own list, beside the one that is built in.
     """
 
     min_characters: int
     refuses_common: bool
+    is_blocked: IsBlocked | None = None
 
     def judge(self, password: str, *, context: tuple[str, ...] = ()) -> PasswordJudgement:
         """Judge a password.
@@ -66,10 +71,26 @@ class PasswordRules:
         faults: tuple[str, ...] = ()
         if len(normalize(password)) < self.min_characters:
             faults = (f"must be at least {self.min_characters} characters long",)
-        guessable = _find_guessable(fold(password), context)
+        guessable = self._find_guessable(password, context)
         if self.refuses_common:
             return PasswordJudgement(faults=faults + guessable)
         return PasswordJudgement(faults=faults, warnings=guessable)
+
+    def _find_guessable(self, password: str, context: tuple[str, ...]) -> tuple[str, ...]:
+        folded = fold(password)
+        texts = {SERVICE_WORD, *(fold(part) for text in context for part in (text, text.partition("@")[0]))}
+        words = frozenset(word for word in texts if len(word) >= _MIN_CONTEXT_CHARACTERS)
+        found: tuple[str, ...] = ()
+        holds_name = any(word in folded for word in words)
+        if folded in _COMMON:
+            found = ("is one of the commonest passwords",)
+        elif self.is_blocked is not None and self.is_blocked(password):
+            found = ("is on the list of passwords that are refused here",)
+        elif not holds_name and estimate_bits(folded, context=words) < THRESHOLD_BITS:
+            found = ("is easy to guess: common words, names, dates, keyboard rows or repetitions",)
+        if holds_name:
+            found += ("must not hold the username, the e-mail address or the name of the service",)
+        return found
 
 
 _PROFILES = {
@@ -78,15 +99,20 @@ _PROFILES = {
 }
 
 
-def rules_for(profile: str) -> PasswordRules:
+def rules_for(profile: str, *, blocklist: Path | None = None) -> PasswordRules:
     """Return the rules of a profile.
 
+    Args:
+        profile: ``development`` or ``production``.
+        blocklist: A file of passwords that are refused beside those that are built in; see ``blocklist``.
+
     Raises:
-        ConfigurationError: There is no such profile.
+        ConfigurationError: There is no such profile, or the file cannot be used.
     """
     if profile not in _PROFILES:
         raise ConfigurationError("VOXGATE_PROFILE", f"must be one of {', '.join(_PROFILES)}")
-    return _PROFILES[profile]
+    rules = _PROFILES[profile]
+    return rules if blocklist is None else replace(rules, is_blocked=open_blocklist(blocklist))
 
 
 def encode_password(password: str) -> bytes | None:
@@ -101,13 +127,3 @@ def encode_password(password: str) -> bytes | None:
     except UnicodeEncodeError:  # JSON can carry half a surrogate pair
         return None
     return normalize(password).encode()
-
-
-def _find_guessable(folded: str, context: tuple[str, ...]) -> tuple[str, ...]:
-    found: tuple[str, ...] = ()
-    if folded in _COMMON:
-        found = ("is one of the commonest passwords",)
-    words = {SERVICE_WORD, *(fold(part) for text in context for part in (text, text.partition("@")[0]))}
-    if any(len(word) >= _MIN_CONTEXT_CHARACTERS and word in folded for word in words):
-        found += ("must not hold the username, the e-mail address or the name of the service",)
-    return found

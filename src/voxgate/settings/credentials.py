@@ -1,5 +1,6 @@
 """Settings of credentials: tokens, their key, and passwords."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
@@ -17,6 +18,14 @@ class CredentialSettings(Group):
     hash_queue: Annotated[
         int, Setting("VOXGATE_HASH_QUEUE", "Passwords that may wait for hashing before logins are refused.", "logins")
     ] = Field(default=32, ge=1, le=1024)
+    password_blocklist: Annotated[
+        Path | None,
+        Setting(
+            "VOXGATE_PASSWORD_BLOCKLIST",
+            "File of passwords that are refused beside those that are built in: one a line, or sorted SHA-1 or SHA-256 "
+            "digests. The development profile warns of them only.",
+        ),
+    ] = None
     jwt_secret_key: Annotated[
         SecretStr | None,
         Setting(
