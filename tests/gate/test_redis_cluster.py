@@ -1,18 +1,19 @@
 """A cluster of three: slots that move, nodes that die, and requests that are limited on several nodes."""
 
 import itertools
-import time
 from contextlib import closing
 
 import pytest
-from tests.support.queries import TEN, TWO, by_key, by_nobody, by_refresh, by_session, code
+from tests.support.queries import DIGEST, TEN, TWO, by_key, by_nobody, by_refresh, by_session, code
 from tests.support.servers import running_cluster
 from tests.support.waiting import eventually
 
-from voxgate.gate.decision import AccountState, Charge, Query, SessionState, Unknown
+from voxgate.gate.decision import Charge, KeyState, Query, SessionState, Unknown
 from voxgate.gate.errors import StoreUnavailableError
+from voxgate.gate.issuing import Issuer
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.stores.redis_urls import open_redis
+from voxgate.gate.stores.watched import watch
 
 pytestmark = pytest.mark.redis
 
@@ -158,12 +159,26 @@ class TestNodes:
                 with pytest.raises(StoreUnavailableError):
                     store.ping()
 
-    def test_session_whose_pointer_was_lost_with_its_node_can_be_ended(self, store, server_of):
-        """By naming its account: the node of the account still has it."""
-        store.put_state(AccountState("u1"))
-        store.put_state(SessionState("s1", "u1", time.time_ns() // 1_000_000 + 10**12))
-        store._link.call("DEL", store._pointer("session", "s1"))
-        store._subjects.clear()
-        store.end_session("s1", expires_at_ms=0, subject="u1")
-        assert code(store.decide(by_session())) == "TOKEN_REVOKED"
-        assert store.decide(by_session(session="s2")) == Unknown("session", "s2")
+    @pytest.mark.parametrize("kind", ["session", "key"])
+    def test_what_lost_its_pointer_with_a_node_can_be_ended(self, known, new_store, signer, clock, kind):
+        """By naming its account: the node of the account still has it, and the pointer stays ended when it is back."""
+        record_id = {"session": "s1", "key": "k1"}[kind]
+        known._link.call("DEL", known._pointer(kind, record_id))
+        store = new_store(clock)
+        issuer = Issuer(watch(store), signer, clock=clock, session_expires_s=60)
+        {"session": issuer.end_session, "key": issuer.end_key}[kind](record_id, subject="u1")
+        for again in (False, True):
+            for each in (known, store, new_store(clock)):
+                if kind == "key":
+                    assert code(each.decide(by_key())) == "API_KEY_INVALID"
+                else:
+                    assert code(each.decide(by_session())) == code(each.decide(by_refresh())) == "TOKEN_REVOKED"
+            # The record under the account is ended by itself, too: without its pointer nothing comes back by it.
+            known._link.call("DEL", known._pointer(kind, record_id))
+            if not again:
+                store.put_state(SessionState("s1", "u1", clock.now_ms() + 10**7))
+                store.put_state(KeyState("k1", "u1", DIGEST))
+
+    def test_slots_that_know_nothing_say_so(self, known):
+        """A session that was never there is unknown."""
+        assert known.decide(by_session(session="s2")) == Unknown("session", "s2")
