@@ -17,6 +17,7 @@ from voxgate.accounts.devices import Devices
 from voxgate.accounts.directory import SqlDirectory
 from voxgate.accounts.last_seen import LastSeen
 from voxgate.accounts.lifecycle import Accounts
+from voxgate.accounts.password_rules import rules_for
 from voxgate.accounts.passwords import Hasher
 from voxgate.accounts.session_values import Lifetime
 from voxgate.accounts.sessions import Sessions
@@ -141,6 +142,7 @@ def open_services(
     clock = clock or SystemClock()
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     hasher = hasher or Hasher(workers=settings.hash_workers, queue=settings.hash_queue)
+    rules = rules_for(settings.profile, blocklist=settings.password_blocklist)
     database = Database(settings.database_url)
     database.migrate()
     audit = Audit(database, clock=clock, clean=clean_fields, kept_s=settings.events_kept_s)
@@ -164,7 +166,7 @@ def open_services(
         hasher=hasher,
         devices=Devices(signer.derive_key("device"), clock=clock),
         accounts=Accounts(
-            database, store, hasher=hasher, clock=clock, profile=settings.profile, policies=settings.account_policies()
+            database, store, hasher=hasher, clock=clock, profile=rules, policies=settings.account_policies()
         ),
         sessions=Sessions(database, store, signer, clock=clock, lifetime=_lifetime(settings)),
         api_keys=ApiKeys(database, store, clock=clock, policies=settings.account_policies()),
