@@ -50,6 +50,8 @@ class Files:
         folder: Where they lie.
     """
 
+    kind = "sqlite"
+
     def __init__(self, folder):
         self._folder = folder
         self._numbers = itertools.count()
@@ -76,6 +78,8 @@ class Served:
     Args:
         server: The PostgreSQL.
     """
+
+    kind = "postgres"
 
     def __init__(self, server):
         self._server = server

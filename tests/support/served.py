@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,26 +22,25 @@ WIDE = {
 }
 
 
-class Served:
-    """One `voxgate serve` with its workers and engines, in a process group and an environment of its own.
+class Process:
+    """One command with its children and engines, in a process group and an environment of its own.
 
     Args:
+        arguments: What is run, without the data folder.
         data: Data folder; several services may share one.
-        workers: Server processes.
         settings: Environment variables beside the few that every program needs.
     """
 
-    def __init__(self, data: Path, *, workers: int = 1, settings: dict[str, str] | None = None) -> None:
+    def __init__(self, *arguments: str, data: Path, settings: dict[str, str] | None = None) -> None:
         self.data = data
         self._has_ended = False
         self._home = data.parent / f"{data.name}-home"
         self._home.mkdir(exist_ok=True)
         self._environment = {"PATH": os.environ["PATH"], "HOME": str(self._home), "LANG": "C.UTF-8", **(settings or {})}
         self._stdout, self._stderr = (self._new_file(name) for name in ("stdout", "stderr"))
-        arguments = ("serve", "--port", "0", "--data", str(data), "--workers", str(workers))
         with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [*COMMAND, *arguments],
+                [*COMMAND, *arguments, "--data", str(data)],
                 env=self._environment,
                 cwd=self._home,
                 stdin=subprocess.DEVNULL,
@@ -50,16 +48,6 @@ class Served:
                 stderr=stderr,
                 start_new_session=True,
             )
-
-    @property
-    def api(self) -> Api:
-        """The service, asked without a credential."""
-        return Api(self.url)
-
-    @property
-    def url(self) -> str:
-        """Its address, as it tells itself; waits until it is told."""
-        return eventually(self._find_url, "the address of the service")
 
     @property
     def output(self) -> str:
@@ -75,11 +63,6 @@ class Served:
     def engines(self) -> list[int]:
         """The living engine processes."""
         return [pid for pid in self.pids if b"espeak" in _command_of(pid)]
-
-    @property
-    def workers(self) -> list[int]:
-        """The living server processes, without the command that started them."""
-        return [pid for pid in self.pids if pid != self._process.pid and pid not in self.engines]
 
     def run(self, *arguments: str, stdin: str = "") -> str:
         """Run another command on the same data folder and return what it prints; it must succeed."""
@@ -115,13 +98,83 @@ class Served:
         eventually(lambda: not self.pids, "the end of every process")
         self._has_ended = True  # from now on another program may have its number
 
+    def _new_file(self, name: str) -> Path:
+        return self._home / f"{name}{len(list(self._home.glob(f'{name}*')))}.txt"
+
+
+class Served(Process):
+    """One `voxgate serve` with its workers and engines.
+
+    Args:
+        data: Data folder.
+        workers: Server processes.
+        settings: Environment variables.
+    """
+
+    def __init__(self, data: Path, *, workers: int = 1, settings: dict[str, str] | None = None) -> None:
+        super().__init__("serve", "--port", "0", "--workers", str(workers), data=data, settings=settings)
+
+    @property
+    def api(self) -> Api:
+        """The service, asked without a credential."""
+        return Api(self.url)
+
+    @property
+    def url(self) -> str:
+        """Its address, as it tells itself; waits until it is told."""
+        return eventually(self._find_url, "the address of the service")
+
+    @property
+    def workers(self) -> list[int]:
+        """The living server processes, without the command that started them."""
+        return [pid for pid in self.pids if pid != self._process.pid and pid not in self.engines]
+
     def _find_url(self) -> str | None:
         assert self._process.poll() is None, self.output
         found = LISTENING.search(self._stdout.read_text())
         return found and found[1]
 
-    def _new_file(self, name: str) -> Path:
-        return self._home / f"{name}{len(list(self._home.glob(f'{name}*')))}.txt"
+
+class Starter:
+    """Starts commands on folders and databases of their own; those of one name share both.
+
+    Args:
+        folder: Where the data folders are.
+        databases: Makes the databases, unless they are files, which the commands make themselves.
+    """
+
+    def __init__(self, folder: Path, databases) -> None:
+        self._folder = folder
+        self._databases = databases
+        self._urls: dict[str, str] = {}
+        self._started: list[Process] = []
+
+    def __call__(self, data: str = "data", *, workers: int = 1, **settings: str) -> Served:
+        """Start a service."""
+        served = Served(self._folder / data, workers=workers, settings=self._find_database(data) | settings)
+        self._started.append(served)
+        return served
+
+    def work(self, data: str = "data", *, jobs: int = 1, **settings: str) -> Process:
+        """Start a worker."""
+        given = self._find_database(data) | settings
+        worker = Process("worker", "--jobs", str(jobs), data=self._folder / data, settings=given)
+        self._started.append(worker)
+        return worker
+
+    def close(self) -> None:
+        """Kill every process, and remove the databases."""
+        for one in self._started:
+            one.kill()
+        for url in self._urls.values():
+            self._databases.drop(url)
+
+    def _find_database(self, data: str) -> dict[str, str]:
+        if self._databases.kind == "sqlite":
+            return {}
+        if data not in self._urls:
+            self._urls[data] = self._databases.make()
+        return {"VOXGATE_DATABASE_URL": self._urls[data]}
 
 
 def _processes() -> dict[int, tuple[int, str]]:
@@ -140,37 +193,27 @@ def _command_of(pid: int) -> bytes:
     return b""
 
 
-def _serving(folder: Path) -> Iterator[Callable[..., Served]]:
-    """Give what starts services; each one is killed at the end, whatever became of the test."""
-    started = []
-
-    def start(data: str = "data", *, workers: int = 1, **settings: str) -> Served:
-        started.append(Served(folder / data, workers=workers, settings=settings))
-        return started[-1]
-
-    try:
-        yield start
-    finally:
-        for one in started:
-            one.kill()
-
-
 @pytest.fixture
-def serve(tmp_path):
+def serve(tmp_path, databases):
     """Start services for one test."""
-    yield from _serving(tmp_path)
+    starter = Starter(tmp_path, databases)
+    yield starter
+    starter.close()
 
 
 @pytest.fixture(scope="module")
-def serve_one(tmp_path_factory):
+def serve_one(tmp_path_factory, databases):
     """Start services for the tests of one file."""
-    yield from _serving(tmp_path_factory.mktemp("served"))
+    starter = Starter(tmp_path_factory.mktemp("served"), databases)
+    yield starter
+    starter.close()
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory):
+def served(tmp_path_factory, databases):
     """One service with wide limits that the journeys share; each brings an account of its own."""
-    for start in _serving(tmp_path_factory.mktemp("served")):
-        one = start(**WIDE)
-        yield one
-        assert "Traceback" not in one.output
+    starter = Starter(tmp_path_factory.mktemp("served"), databases)
+    one = starter(**WIDE)
+    yield one
+    starter.close()
+    assert "Traceback" not in one.output
