@@ -3,13 +3,15 @@
 import shutil
 import socket
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from tests.support.servers import running
 
 from voxgate.cli import checks
-from voxgate.cli.checks import CHECKS, State, check_disk, check_port, check_profile, examine
+from voxgate.cli.certificates import make_certificate
+from voxgate.cli.checks import CHECKS, State, check_disk, check_https, check_port, check_profile, examine
 from voxgate.settings import Settings
 from voxgate.speech.errors import EngineError
 
@@ -93,6 +95,31 @@ class TestFindings:
         (finding,) = check_profile(Settings(data=data, host=host, profile=profile))
         assert finding.state is state
         assert bool(finding.mend) is (state is State.WARN)
+
+    @pytest.mark.parametrize(
+        ("settings", "state"),
+        [
+            ({}, State.OK),
+            ({"tls": True}, State.OK),
+            ({"profile": "production"}, State.FAIL),
+            ({"profile": "production", "trusted_proxies": ("127.0.0.1",)}, State.OK),
+            ({"profile": "production", "tls": True}, State.WARN),
+            ({"tls_certificate": "missing.pem"}, State.FAIL),
+        ],
+    )
+    def test_the_way_of_https_is_judged(self, data, settings, state):
+        """Production has one; a development authority is for developers."""
+        (finding,) = check_https(Settings(data=data, **settings))
+        assert finding.state is state
+        assert bool(finding.mend) is (state is not State.OK)
+
+    @pytest.mark.parametrize(("days", "state"), [(300, State.OK), (390, State.WARN)])
+    def test_a_certificate_near_its_end_is_a_warning(self, data, tmp_path, days, state):
+        """In time to renew it."""
+        now = datetime.now(UTC) - timedelta(days=days)
+        pair = make_certificate(tmp_path / "own", ("voice.example",), now=now).certificate
+        (finding,) = check_https(Settings(data=data, tls_certificate=pair, tls_key=pair))
+        assert finding.state is state
 
     @pytest.mark.parametrize(("name", "mode"), [("", "700"), ("secret.key", "600"), ("voxgate.toml", "600")])
     def test_what_others_can_read_is_a_warning(self, run, found, data, name, mode):

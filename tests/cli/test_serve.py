@@ -13,9 +13,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.support.servers import running
 
 from voxgate.cli.port import PortTakenError, answers, reserve
-from voxgate.cli.server import Server, make_application
+from voxgate.cli.server import Server, check_edge, make_application
 from voxgate.settings import Settings
 
 
@@ -168,7 +169,8 @@ class TestPort:
         """As URLs write it."""
         from voxgate.cli.port import name_in_url  # noqa: PLC0415 -- a pure function
 
-        assert (name_in_url("::1"), name_in_url("0.0.0.0"), name_in_url("localhost")) == ("[::1]", "127.0.0.1", "localhost")  # noqa: S104
+        shown = [name_in_url(host) for host in ("::1", "::", "127.0.0.1", "localhost")]
+        assert shown == ["[::1]", "[::1]", "127.0.0.1", "localhost"]
 
 
 class TestWorker:
@@ -243,3 +245,29 @@ def test_a_host_that_others_reach_is_warned_about(run, monkeypatch):
     monkeypatch.setattr("voxgate.cli.serve.Server.run", lambda _: 0)
     assert "can be reached from outside" in run("serve", "--host", "192.0.2.7").stderr
     assert run("serve").stderr == ""
+
+
+def test_production_without_https_does_not_start(run, monkeypatch):
+    """One line names what is missing; either way to https mends it."""
+    monkeypatch.setattr("voxgate.cli.server._make_granian", lambda *_: ImitatedServer())
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    run("init")
+    monkeypatch.setitem(os.environ, "VOXGATE_PROFILE", "production")
+    refused = run("serve", "--port", "0")
+    assert refused.exit_code == 1
+    assert "VOXGATE_TRUSTED_PROXIES" in str(refused.output) + str(refused.exception)
+    assert "VOXGATE_TLS_CERTIFICATE" in str(refused.output) + str(refused.exception)
+    check_edge(Settings(profile="production", tls=True))
+    check_edge(Settings(profile="production", trusted_proxies=("10.0.0.0/8",)))
+
+
+def test_a_redis_that_evicts_is_warned_about_at_the_start(run, monkeypatch):
+    """Nobody must ask the doctor to learn it; one that does not answer is waited for by requests, not here."""
+    monkeypatch.setattr("voxgate.cli.serve.Server.run", lambda _: 0)
+    with running("--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru") as server:
+        monkeypatch.setenv("VOXGATE_REDIS_URL", server.url)
+        assert "noeviction" in run("serve").stderr
+        server.call("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        assert "evict" not in run("serve").stderr
+        server.kill()
+        assert run("serve").exit_code == 0

@@ -61,8 +61,37 @@ def test_start_script_names_our_document(client):
     assert "http" not in script
 
 
+PAGES = ("/docs", "/openapi.json", "/docs/assets/start.js")
+HTTPS = "https://localhost"
+
+
 def test_production_shows_no_description(make_app):
     """The production profile does not describe itself to strangers."""
     client = make_app(profile="production").test_client()
-    for path in ("/docs", "/openapi.json", "/docs/assets/start.js"):
-        assert client.get(path).status_code == 404
+    assert [client.get(path, base_url=HTTPS).status_code for path in PAGES] == [404] * 3
+
+
+@pytest.mark.parametrize(("profile", "docs", "status"), [("production", True, 200), ("development", False, 404)])
+def test_a_setting_opens_and_closes_the_description(make_app, profile, docs, status):
+    """Whatever the profile would do."""
+    client = make_app(profile=profile, docs=docs).test_client()
+    assert [client.get(path, base_url=HTTPS).status_code for path in PAGES] == [status] * 3
+
+
+def test_production_answers_nothing_but_health_over_plain_http(make_app):
+    """Neither pages, on which a password would be typed, nor routes."""
+    client = make_app(profile="production", docs=True).test_client()
+    codes = {
+        path: client.get(path).get_json().get("code") for path in ("/docs", "/api/v1/tts/", "/healthz", "/nothing")
+    }
+    assert codes == {"/docs": "HTTPS_REQUIRED", "/api/v1/tts/": "HTTPS_REQUIRED", "/healthz": None} | {
+        "/nothing": "HTTPS_REQUIRED"
+    }
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "BREW"])
+def test_a_method_that_no_route_has_is_405(client, method):
+    """Nothing is echoed, nothing is tried."""
+    answer = client.open("/api/v1/auth/me", method=method)
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]

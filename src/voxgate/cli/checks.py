@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from voxgate.settings.reading import CONFIG_FILE
 
 FULL_BYTES = 50 << 20
 SCARCE_BYTES = 1 << 30
+RENEWED_DAYS = 14
 OLD_KEY_DAYS = 365
 _OTHERS = 0o077
 
@@ -86,11 +88,50 @@ def check_profile(settings: Settings) -> Iterator[Finding]:
     where = f"{settings.profile}, listening on {settings.host}"
     if settings.is_on_loopback:
         yield Finding(State.OK, "profile", where)
-    elif settings.is_production:
+    elif settings.is_production and not settings.is_tls:
         mend = "put a proxy with TLS before it and set VOXGATE_HOST=127.0.0.1"
         yield Finding(State.WARN, "profile", f"{where} without TLS: tokens can be read on the way", mend)
+    elif settings.is_production:
+        yield Finding(State.OK, "profile", where)
     else:
         yield Finding(State.WARN, "profile", f"{where}: open to others", "export VOXGATE_PROFILE=production")
+
+
+def check_https(settings: Settings) -> Iterator[Finding]:
+    """Look at how https reaches the service, and at the certificate that it serves itself."""
+    if settings.is_tls:
+        yield from _check_certificate(settings)
+    elif settings.trusted_proxies:
+        proxies = ", ".join(settings.trusted_proxies)
+        yield Finding(State.OK, "https", f"spoken by trusted proxies: {proxies}")
+    elif settings.is_production:
+        text = "the production profile does not start without TLS or trusted proxies"
+        yield Finding(
+            State.FAIL, "https", text, "export VOXGATE_TRUSTED_PROXIES=127.0.0.1  # the proxy that speaks https"
+        )
+    else:
+        yield Finding(State.OK, "https", "plain HTTP, for this machine alone; 'voxgate serve --tls' serves https")
+
+
+def _check_certificate(settings: Settings) -> Iterator[Finding]:
+    from voxgate.cli.certificates import check_own  # noqa: PLC0415 -- only with TLS
+
+    if settings.tls_certificate is None and settings.tls_key is None:
+        state = State.WARN if settings.is_production else State.OK
+        mend = "set VOXGATE_TLS_CERTIFICATE and VOXGATE_TLS_KEY" if settings.is_production else ""
+        yield Finding(state, "https", "by a development authority, which no stranger trusts", mend)
+        return
+    now = datetime.now(UTC)
+    try:
+        files = check_own(settings.tls_certificate, settings.tls_key, now=now)
+    except ConfigurationError as error:
+        yield Finding(State.FAIL, "https", str(error), f"correct {error.setting}, or renew the certificate")
+        return
+    days = (files.expires_at - now).days
+    if days < RENEWED_DAYS:
+        yield Finding(State.WARN, "https", f"the certificate ends in {days} days", "renew it, then restart the service")
+    else:
+        yield Finding(State.OK, "https", f"{files.certificate} holds for {days} days")
 
 
 def check_folder(settings: Settings) -> Iterator[Finding]:
@@ -211,12 +252,17 @@ def check_port(settings: Settings) -> Iterator[Finding]:
     try:
         reserve(settings.host, settings.port).close()
     except PortTakenError as error:
-        if answers(settings.host, settings.port):
+        if answers(settings.host, settings.port, _certificate_of(settings)):
             yield Finding(State.OK, "port", f"{settings.port} is in use, and a service answers /healthz there")
         else:
             yield Finding(State.FAIL, "port", str(error), "voxgate serve --port 0")
     else:
         yield Finding(State.OK, "port", f"{settings.port} is free")
+
+
+def _certificate_of(settings: Settings) -> Path | None:
+    made = settings.tls_folder / "server.pem"
+    return settings.tls_certificate or (made if settings.tls and made.exists() else None)
 
 
 def _schema_of(database: Database) -> str | None:
@@ -235,6 +281,7 @@ def _check_privacy(path: Path) -> Iterator[Finding]:
 
 CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "profile": check_profile,
+    "https": check_https,
     "data folder": check_folder,
     "signing key": check_key,
     "database": check_database,

@@ -4,6 +4,7 @@ import click
 
 from voxgate.cli.frame import data_option, read_settings, warn
 from voxgate.cli.server import Server
+from voxgate.gate.errors import StoreUnavailableError
 
 
 @click.command()
@@ -20,4 +21,25 @@ def serve(*, host: str | None, port: int | None, data: str | None, workers: int 
     settings = read_settings(host=host, port=port, data=data, workers=workers, tls=tls)
     if not settings.is_on_loopback and not settings.is_production:
         warn(f"{settings.host} can be reached from outside; the development profile is meant for this machine alone")
+    if settings.redis_url is not None:
+        _warn_of_store(settings.redis_url)
     raise SystemExit(Server(settings).run())
+
+
+def _warn_of_store(url: str) -> None:
+    """Say what is wrong with the Redis that the gate stands on, such as that it evicts; the service starts with it.
+
+    One that does not answer yet is no reason to wait: it is asked again with every request.
+    """
+    from voxgate.gate.stores import open_store  # noqa: PLC0415 -- only where a Redis is set
+
+    store = open_store(url)
+    try:
+        findings = list(getattr(store, "check_health", tuple)())
+    except StoreUnavailableError:
+        findings = []
+    finally:
+        store.close()
+    for found in findings:
+        if not found.is_good:
+            warn(f"the gate's store {found.text}; mend it: {found.mend}")

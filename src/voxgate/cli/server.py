@@ -29,6 +29,8 @@ SERVICES = "voxgate.services"
 APPLICATION = "voxgate.cli.server:make_application"
 BLOCKING_THREADS = 4  # measured: with 8 a worker's slowest answers take half a second
 STOP_TIMEOUT_S = 10
+HEADERS_TIMEOUT_MS = 10_000  # of a client that sends its headers drop by drop, or keeps a connection for nothing
+BACKLOG = 1024  # connections that wait to be taken, and that all workers together take at once
 _POLL_S = 0.02
 _SERVER_LOG = {
     "formatters": {"lines": {"()": "voxgate.logs.JsonLines"}},
@@ -187,6 +189,7 @@ def _open_tls(settings: Settings) -> "TlsFiles | None":
 
 def _make_granian(settings: Settings, port: int, tls: "TlsFiles | None") -> "AbstractServer[Any]":
     from granian.constants import HTTPModes, Interfaces, SSLProtocols  # noqa: PLC0415 -- only a server needs it
+    from granian.http import HTTP1Settings  # noqa: PLC0415
     from granian.log import LogLevels  # noqa: PLC0415
     from granian.server import Server as Granian  # noqa: PLC0415
 
@@ -197,6 +200,8 @@ def _make_granian(settings: Settings, port: int, tls: "TlsFiles | None") -> "Abs
         interface=Interfaces.WSGI,
         factory=True,
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADERS_TIMEOUT_MS),
+        backlog=BACKLOG,
         workers=settings.workers,
         blocking_threads=BLOCKING_THREADS,
         respawn_failed_workers=True,
