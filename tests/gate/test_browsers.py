@@ -355,6 +355,10 @@ class TestCorsOfARoute:
         assert answer.status_code == 204
         assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST"
         assert answer.headers["Access-Control-Max-Age"] == "600"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "Strict-Transport-Security" not in answer.headers
+        asked = {"Origin": FRIEND, "Access-Control-Request-Method": "GET"}
+        assert client.options("/me", headers=asked, base_url=HOME).headers["Strict-Transport-Security"]
         partner = self.ask(client, "/partners", "https://partner.example", "DELETE")
         assert partner.headers["Access-Control-Allow-Methods"] == "DELETE, POST"
 

@@ -15,7 +15,7 @@ from voxgate.web.services import services
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 MAX_AGE_S = 3600
 
@@ -45,6 +45,7 @@ def show_page() -> Response:
     """Send the page that shows the document."""
     page = Response((_PAGES / "docs.html").read_bytes(), mimetype="text/html")
     page.headers["Content-Security-Policy"] = PAGE_POLICY
+    page.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     return page
 
 

@@ -1,4 +1,4 @@
-"""What a request shows: exactly one credential, from the headers and nowhere else."""
+"""What a request shows in its headers: one credential at most; addresses and bodies are never looked at."""
 
 from typing import Any
 

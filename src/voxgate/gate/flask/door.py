@@ -166,7 +166,9 @@ class Door:
             preflight = self._cors.preflight(environ, None if route is None else route.rule, methods)
         if preflight is None:
             return self._inner(environ, self._completed(environ, start_response, None))
-        start_response("204 No Content", [*preflight, ("X-Request-ID", environ[REQUEST_ID])])
+        is_tls = environ.get("wsgi.url_scheme") == "https"
+        own = [*preflight, *headers.SECURITY_HEADERS, *((headers.HSTS,) if is_tls else ())]
+        start_response("204 No Content", [*own, ("X-Request-ID", environ[REQUEST_ID])])
         return ()
 
     def _cors_headers(self, environ: dict[str, Any]) -> list[headers.Header]:
