@@ -89,6 +89,14 @@ class Accounts:
         """
         return self._registrar.register(username=username, email=email, password=password)
 
+    def enter(self, *, username: str, email: str, password_hash: str) -> Account | Refusal:
+        """Make an account that comes from another system; its first login makes the hash anew.
+
+        Returns:
+            The account, or a refusal: VALIDATION_FAILED, USERNAME_TAKEN, EMAIL_TAKEN.
+        """
+        return self._registrar.enter(username=username, email=email, password_hash=password_hash)
+
     def find(self, subject: str) -> Account | None:
         """Return the account with this id, or None."""
         if not is_id(subject):

@@ -1,5 +1,6 @@
 """Registration: an account and its first API key in one transaction, one winner for every name."""
 
+import re
 import secrets
 from dataclasses import dataclass, field
 
@@ -8,6 +9,7 @@ from sqlalchemy import exc, or_, select
 from voxgate.accounts.account import Account
 from voxgate.accounts.database import Database
 from voxgate.accounts.directory import account_state, key_state
+from voxgate.accounts.foreign_hashes import is_foreign_hash
 from voxgate.accounts.key_rows import make_row
 from voxgate.accounts.models import User
 from voxgate.accounts.names import find_email_fault, find_username_fault, fold, normalize
@@ -20,6 +22,9 @@ from voxgate.gate.errors import FieldFault, Refusal
 from voxgate.gate.stores.base import Store
 
 FIRST_KEY_NAME = "first key"
+
+# At most 999,999 KiB and nine passes: what is imported must not take the machine at a login.
+_OWN_HASH = re.compile(r"\$argon2id\$v=19\$m=\d{1,6},t=\d,p=\d\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{16,86}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,20 @@ class Registrar:
         account, api_key = created
         return Registration(account=account, api_key=api_key, warnings=judgement.warnings)
 
-    def _create(self, candidate: _Candidate, *, password_hash: str) -> tuple[Account, str] | Refusal:
+    def enter(self, *, username: str, email: str, password_hash: str) -> Account | Refusal:
+        """Make an account that comes from another system with its password's hash; it has no API key yet."""
+        candidate = _Candidate(username=normalize(username), email=normalize(email))
+        faults = _find_name_faults(candidate)
+        if not (is_foreign_hash(password_hash) or _OWN_HASH.fullmatch(password_hash)):
+            faults += (FieldFault("/password_hash", "is no hash of werkzeug, bcrypt or argon2id"),)
+        if faults:
+            return Refusal("VALIDATION_FAILED", faults=faults)
+        created = self._create(candidate, password_hash=password_hash, has_key=False)
+        return created if isinstance(created, Refusal) else created[0]
+
+    def _create(
+        self, candidate: _Candidate, *, password_hash: str, has_key: bool = True
+    ) -> tuple[Account, str] | Refusal:
         now_ms = self._clock.now_ms()
         user = _make_user(candidate, password_hash=password_hash, now_ms=now_ms)
         key = new_key()
@@ -96,7 +114,8 @@ class Registrar:
             with self._database.session() as session:
                 session.add(user)
                 session.flush()
-                session.add(key_row)
+                if has_key:
+                    session.add(key_row)
                 state = account_state(session, user)
         except exc.IntegrityError:
             # Another registration was first. The driver's text says which name it took, each in its own
@@ -106,7 +125,8 @@ class Registrar:
                 raise
             return taken
         self._store.put_state(state)
-        self._store.put_state(key_state(key_row))
+        if has_key:
+            self._store.put_state(key_state(key_row))
         return Account.of(user), key.text
 
     def _find_taken(self, candidate: _Candidate) -> Refusal | None:

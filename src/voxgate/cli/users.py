@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from voxgate.cli.frame import data_option, get_account, granted, opened, password_option, read_password
+from voxgate.cli.import_users import import_users
 from voxgate.gate import events
 from voxgate.settings.times import read_time
 
@@ -32,6 +33,9 @@ def add(*, username: str, email: str, tier: str, password_stdin: bool, data: str
         click.echo(f"voxgate: warning: {warning}", err=True)
     click.echo(f"user id: {made.account.subject}")
     click.echo(f"api key: {made.api_key}")
+
+
+users.add_command(import_users)
 
 
 @users.command("list")
