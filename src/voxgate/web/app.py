@@ -11,7 +11,7 @@ from voxgate.gate.flask.config import DEFAULT_BAD_CREDENTIALS
 from voxgate.gate.flask.cookies import Cookies
 from voxgate.gate.verifying import RefreshTerms
 from voxgate.settings import Settings, load_settings
-from voxgate.web import admin, api_keys, auth, decide, docs, health, limits, own_sessions, root, tts
+from voxgate.web import admin, api_keys, auth, decide, docs, health, limits, oauth, own_sessions, root, tts
 from voxgate.web.answers import use_json
 from voxgate.web.decide import Rest, add_edge
 from voxgate.web.door import gate
@@ -67,7 +67,7 @@ def create_served_app() -> Flask:
 
 
 def _add_routes(app: Flask, settings: Settings) -> None:
-    for module in (auth, api_keys, own_sessions, admin, tts, limits, health, decide):
+    for module in (auth, api_keys, own_sessions, admin, tts, limits, health, decide, oauth):
         app.register_blueprint(module.blueprint)
     if settings.root_routes:
         app.register_blueprint(root.blueprint)

@@ -92,7 +92,7 @@ def build_document(operations: Sequence[Operation]) -> Json:
 
 
 def _schemas(operations: Iterable[Operation]) -> Json:
-    bodies = {operation.body for operation in operations if operation.body is not None}
+    bodies = {body for operation in operations for body in (operation.body, operation.form) if body is not None}
     every = {answer for operation in operations for answer in operation.answers.values()}
     answers = {answer for answer in every if not isinstance(answer, Media)} | {ProblemAnswer}
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, _mode_of(model)) for model in bodies | answers]
@@ -134,6 +134,9 @@ def _describe(operation: Operation) -> Json:
     if operation.body is not None:
         content = {"application/json": _schema_of(operation.body)}
         described["requestBody"] = {"required": operation.is_body_required, "content": content}
+    if operation.form is not None:
+        content = {"application/x-www-form-urlencoded": _schema_of(operation.form)}
+        described["requestBody"] = {"required": True, "content": content}
     return described
 
 

@@ -70,6 +70,7 @@ class Operation:
         is_limited: False for what is never limited.
         body: What it takes, or None.
         is_body_required: False when the body may be left out.
+        form: What it takes as an HTML form instead of JSON, or None.
         codes: Its own refusals, beside those of every operation of its kind.
         parameters: Its parameters.
         headers: Headers of its success.
@@ -86,6 +87,7 @@ class Operation:
     codes: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = field(default=())
     headers: tuple[str, ...] = ()
+    form: type[Body] | None = None
 
     @property
     def operation_id(self) -> str:

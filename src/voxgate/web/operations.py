@@ -3,6 +3,7 @@
 from voxgate.web import schemas
 from voxgate.web.account_operations import ACCOUNT_OPERATIONS
 from voxgate.web.admin_operations import ADMIN_OPERATIONS
+from voxgate.web.oauth_operations import OAUTH_OPERATIONS
 from voxgate.web.operation import ACCESS, ANY, REFRESH, Media, Operation, Parameter
 
 _LOGIN = ("CREDENTIALS_MISSING", "INVALID_CREDENTIALS", "LOGIN_DISABLED", "HASHING_BUSY")
@@ -228,4 +229,4 @@ _SERVICE = (
     ),
 )
 
-OPERATIONS = (*_AUTH, *_EDGE, *_TTS, *_SERVICE)
+OPERATIONS = (*_AUTH, *_EDGE, *_TTS, *OAUTH_OPERATIONS, *_SERVICE)
