@@ -28,7 +28,10 @@ class AuthLogger:
         fields = {**who, "ip_address": ip_address, "user_agent": user_agent, "success": success}
         text = f"Successful login: {_shown(user_id)}" if success else f"Failed login attempt: {_shown(user_id)}"
         _write(
-            self._logger, logging.INFO if success else logging.WARNING, text, _record(events.LOGIN, fields, self._clock)
+            self._logger,
+            logging.INFO if success else logging.WARNING,
+            text,
+            record=_record(events.LOGIN, fields, self._clock),
         )
 
     def log_api_key_usage(self, user_id: str, endpoint: str, ip_address: str) -> None:
@@ -38,7 +41,7 @@ class AuthLogger:
             self._logger,
             logging.INFO,
             f"API key used: {_shown(user_id)}",
-            _record(events.API_KEY_USAGE, fields, self._clock),
+            record=_record(events.API_KEY_USAGE, fields, self._clock),
         )
 
 
@@ -63,7 +66,7 @@ class RateLimitLogger:
 
     def _emit(self, event: str, fields: Mapping[str, object]) -> None:
         text = f"Rate limit exceeded: {_shown(str(fields['user_id']))}"
-        _write(self._logger, logging.WARNING, text, _record(event, fields, self._clock))
+        _write(self._logger, logging.WARNING, text, record=_record(event, fields, self._clock))
 
 
 def _record(event: str, fields: Mapping[str, object], clock: Clock) -> dict[str, object]:
@@ -72,7 +75,7 @@ def _record(event: str, fields: Mapping[str, object], clock: Clock) -> dict[str,
     return {"event": event, **fields, "timestamp": timestamp, "fields": dict(fields)}
 
 
-def _write(logger: logging.Logger, level: int, text: str, record: Mapping[str, object]) -> None:
+def _write(logger: logging.Logger, level: int, text: str, *, record: Mapping[str, object]) -> None:
     logger.log(level, "%s", text, extra=dict(record))
 
 
