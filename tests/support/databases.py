@@ -30,6 +30,7 @@ ON_THE_FILE_ALONE = {
     "tests/web/test_docs.py": "shows pages without a row",
     "tests/web/test_locked.py": "locks the file; the locks of PostgreSQL stand in test_postgres.py",
     "tests/web/test_openapi.py": "describes routes without a row",
+    "tests/web/test_postgres.py": "has a server of its own, which it lets hang",
 }
 """What PostgreSQL would run for nothing, by the beginning of its name, and why."""
 
