@@ -109,6 +109,12 @@ class TestRetry:
         with pytest.raises(ValueError, match="access"):
             issuer.renew(show(pair.access_token).principal)
 
+    def test_session_of_a_directorys_account_makes_no_account(self, store, signer, clock, show, directory):
+        """Who exists is said elsewhere."""
+        directory.add(AccountState("ann", "premium"))
+        issuer = Issuer(store, signer, clock=clock, session_expires_s=60, makes_accounts=False)
+        assert show(issuer.open_session("ann").access_token).principal.tier == "premium"
+
 
 class TestReuse:
     @pytest.fixture

@@ -5,7 +5,7 @@ import threading
 from contextlib import closing
 
 import pytest
-from tests.support.queries import TWO, by_key, by_session, code
+from tests.support.queries import DIGEST, TWO, by_key, by_session, code
 
 from voxgate.gate.decision import Charge, Query, SessionState
 from voxgate.gate.errors import StoreUnavailableError
@@ -45,6 +45,35 @@ def test_dead_rows_are_swept(store, clock, tmp_path):
     with closing(sqlite3.connect(tmp_path / "gate.db")) as connection:
         assert connection.execute("SELECT count(*) FROM window").fetchone() == (1,)
         assert connection.execute("SELECT count(*) FROM session").fetchone() == (0,)
+
+
+def test_file_of_an_earlier_version_is_completed(tmp_path, clock):
+    """What it knows goes on: sessions, keys, and who has ended."""
+    with closing(sqlite3.connect(tmp_path / "gate.db")) as connection:
+        connection.executescript(
+            """
+            CREATE TABLE account (
+                subject TEXT PRIMARY KEY, tier TEXT NOT NULL, is_active INTEGER NOT NULL, version INTEGER NOT NULL
+            ) WITHOUT ROWID;
+            CREATE TABLE session (
+                session_id TEXT PRIMARY KEY, subject TEXT NOT NULL, expires_at_ms INTEGER NOT NULL,
+                is_ended INTEGER NOT NULL
+            ) WITHOUT ROWID;
+            CREATE TABLE key (
+                key_id TEXT PRIMARY KEY, subject TEXT NOT NULL, digest BLOB NOT NULL, scopes TEXT NOT NULL,
+                expires_at_ms INTEGER, is_ended INTEGER NOT NULL
+            ) WITHOUT ROWID;
+            INSERT INTO account VALUES ('u1', 'standard', 1, 0);
+            INSERT INTO session VALUES ('s1', 'u1', 9000000000000, 0), ('s2', 'u1', 9000000000000, 1);
+            """
+        )
+        connection.execute("INSERT INTO key VALUES ('k1', 'u1', ?, '', NULL, 0)", (DIGEST,))
+        connection.commit()
+    for _ in range(2):
+        with closing(SqliteStore(tmp_path / "gate.db", clock=clock)) as store:
+            assert store.decide(by_session(generation=1)).is_allowed
+            assert store.decide(by_key()).is_allowed
+            assert code(store.decide(by_session(session="s2"))) == "TOKEN_REVOKED"
 
 
 def test_file_held_by_another_is_waited_for_and_then_refused(known, tmp_path, clock):

@@ -3,7 +3,7 @@
 import hmac
 import sqlite3
 
-from voxgate.gate.decision import AccountState, Changed, Decision, KeyState, Query, SessionState, State
+from voxgate.gate.decision import AccountState, Changed, Decision, Query, SessionState, State
 from voxgate.gate.errors import Refusal
 from voxgate.gate.networks import network_bits
 from voxgate.gate.principal import CredentialKind
@@ -37,7 +37,7 @@ def put_record(connection: sqlite3.Connection, state: State) -> None:
             owner = (to_sql(state.session_id), to_sql(state.subject))
             row = (*owner, state.expires_at_ms, state.is_ended, state.generation, state.idle_ends_at_ms)
             connection.execute(sql.PUT_SESSION, row)
-        case KeyState():
+        case _:
             owner = (to_sql(state.key_id), to_sql(state.subject))
             words = (" ".join(sorted(state.scopes)), " ".join(map(network_bits, state.networks)), state.limits)
             row = (*owner, state.digest, *words, state.expires_at_ms, state.is_ended, state.version)
