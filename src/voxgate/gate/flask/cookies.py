@@ -73,17 +73,17 @@ class Cookies:
         has_use = not rule.credentials or not rule.credentials.isdisjoint(_TOKENS)
         return has_use and not rule.is_exempt and (self.is_on if rule.cookies is None else rule.cookies)
 
-    def present(self, environ: dict[str, Any], rule: Rule) -> str:
-        """Put what the request's cookies show where ``credentials.read`` finds it, and return its text."""
+    def present(self, environ: dict[str, Any], rule: Rule) -> None:
+        """Put what the request's cookies show under ``SHOWN``, where the route takes it."""
         environ.pop(SHOWN, None)
-        if self.are_taken(rule):
-            pairs = [pair.strip() for pair in environ.get("HTTP_COOKIE", "").split(";")]
-            for kind, name in zip(_TOKENS, (ACCESS_NAME, self.refresh_name), strict=True):
-                found = [pair[len(name) + 1 :] for pair in pairs if pair.startswith(name + "=")]
-                if kind in rule.credentials and any(found):
-                    environ[SHOWN] = Credential(kind, found[0]) if len(found) == 1 else _twice(name)
-                    return "\n".join(found)
-        return ""
+        if not self.are_taken(rule):
+            return
+        pairs = [pair.strip() for pair in environ.get("HTTP_COOKIE", "").split(";")]
+        for kind, name in zip(_TOKENS, (ACCESS_NAME, self.refresh_name), strict=True):
+            found = [pair[len(name) + 1 :] for pair in pairs if pair.startswith(name + "=")]
+            if kind in rule.credentials and any(found):
+                environ[SHOWN] = Credential(kind, found[0]) if len(found) == 1 else _twice(name)
+                return
 
     def write(self, response: Response, tokens: Tokens) -> None:
         """Add the cookies of a session's tokens to an answer."""
