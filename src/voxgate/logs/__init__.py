@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TextIO
 
 from voxgate.gate import events
+from voxgate.gate.classic.loggers import AuthLogger, RateLimitLogger
 from voxgate.logs.files import SecurityLog
 from voxgate.logs.lines import REDACTED, JsonLines, ShortLines, clean_fields, redact
-from voxgate.logs.loggers import AuthLogger, RateLimitLogger
 
 __all__ = [
     "REDACTED",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from voxgate.gate import events
 from voxgate.gate.clock import Clock, SystemClock
 
+EVENT_LOGGER = "voxgate.events"
 WINDOW_MS = 60_000
 
 
@@ -14,17 +15,17 @@ class AuthLogger:
     """Tells logins and uses of API keys. Values are fields of the record; in its text they cannot forge a line.
 
     Args:
-        logger: Takes the records. On ``voxgate.events`` they are written into ``security.log``.
+        logger: Takes the records; by default ``voxgate.events``, whose lines stand in ``security.log``.
         clock: Source of time.
     """
 
-    def __init__(self, logger: logging.Logger, *, clock: Clock | None = None) -> None:
-        self._logger = logger
+    def __init__(self, logger: logging.Logger | None = None, *, clock: Clock | None = None) -> None:
+        self._logger = logger or logging.getLogger(EVENT_LOGGER)
         self._clock = clock or SystemClock()
 
     def log_login(self, user_id: str, ip_address: str, user_agent: str, success: bool) -> None:  # noqa: FBT001, PLR0917 -- the documented form
-        """Tell a login, or an attempt: then ``user_id`` is what was typed, and its field is ``username``."""
-        who = {"user_id": user_id} if success else {"username": user_id}
+        """Tell a login, or an attempt: then ``user_id`` is what was typed, and stands in ``username`` too."""
+        who = {"user_id": user_id} if success else {"user_id": user_id, "username": user_id}
         fields = {**who, "ip_address": ip_address, "user_agent": user_agent, "success": success}
         text = f"Successful login: {_shown(user_id)}" if success else f"Failed login attempt: {_shown(user_id)}"
         _write(
@@ -49,16 +50,16 @@ class RateLimitLogger:
     """Tells that a limit was met: at once the first time, then as one count a minute (``repeats``).
 
     Args:
-        logger: Takes the records.
+        logger: Takes the records, as for ``AuthLogger``.
         clock: Source of time.
     """
 
-    def __init__(self, logger: logging.Logger, *, clock: Clock | None = None) -> None:
-        self._logger = logger
+    def __init__(self, logger: logging.Logger | None = None, *, clock: Clock | None = None) -> None:
+        self._logger = logger or logging.getLogger(EVENT_LOGGER)
         self._clock = clock or SystemClock()
         self._quiet = events.Quiet(self._emit)
 
-    def log_rate_limit_exceeded(self, user_id: str, endpoint: str, limit: int) -> None:
+    def log_rate_limit_exceeded(self, user_id: str, endpoint: str, limit: int | str) -> None:
         """Tell that a caller met a limit."""
         fields = {"user_id": user_id, "endpoint": endpoint, "limit": limit}
         key = (user_id, endpoint)
