@@ -114,9 +114,10 @@ def http_page() -> str:
         "A route that takes a credential accepts any of the kinds named; two in one request are refused.",
         "`token` is an access token and `refresh` a refresh token, as `Authorization: Bearer`.",
         "`key` is an API key, as `X-API-Key` or as `Authorization: Bearer`.",
+        "`cookie` is the cookie of a browser that has logged in with `cookies`.",
         "Every answer has `X-Request-ID`; limits are told by `RateLimit-Policy` and `RateLimit`.",
     ]
-    shown = {"bearer": "token", "apiKey": "key", "refresh": "refresh"}
+    shown = {"bearer": "token", "apiKey": "key", "refresh": "refresh", "cookie": "cookie", "refreshCookie": "cookie"}
     for tag in document["tags"]:
         lines += ["", f"## {tag['name']}", "", "| call | does | credential | answers |", "|---|---|---|---|"]
         for path, methods in document["paths"].items():

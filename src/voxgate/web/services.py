@@ -143,8 +143,7 @@ def open_services(
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     hasher = hasher or Hasher(workers=settings.hash_workers, queue=settings.hash_queue)
     rules = rules_for(settings.profile, blocklist=settings.password_blocklist)
-    database = Database(settings.database_url)
-    database.migrate()
+    database = _open_database(settings)
     audit = Audit(database, clock=clock, clean=clean_fields, kept_s=settings.events_kept_s)
     events = audit.beside(events)
     # Watched, so that the gate learns at once what accounts end and change in this process.
@@ -152,7 +151,6 @@ def open_services(
     signer = _open_signer(settings, clock)
     synthesizer = open_synthesizer(settings)
     artifacts = open_artifacts(settings, clock)
-    threads = settings.engine_workers
     jobs = JobQueue(database.engine, now_ms=clock.now_ms, queue_max=settings.queue_max, on_event=events)
     return Services(
         settings=settings,
@@ -175,17 +173,30 @@ def open_services(
         synthesizer=synthesizer,
         artifacts=artifacts,
         jobs=jobs,
-        background=Background(
-            partial(open_dispatcher, jobs, synthesizer, artifacts=artifacts, now_ms=clock.now_ms, threads=threads)
-            if settings.jobs == "local"
-            else None
-        ),
+        background=_open_background(settings, jobs, synthesizer, artifacts=artifacts, clock=clock),
     )
 
 
 def services() -> Services:
     """Return the parts of the current application."""
     return cast("Services", current_app.extensions[EXTENSION])
+
+
+def _open_database(settings: Settings) -> Database:
+    database = Database(settings.database_url)
+    database.migrate()
+    return database
+
+
+def _open_background(
+    settings: Settings, jobs: JobQueue, synthesizer: Synthesizer, *, artifacts: Artifacts, clock: Clock
+) -> Background:
+    threads = settings.engine_workers
+    return Background(
+        partial(open_dispatcher, jobs, synthesizer, artifacts=artifacts, now_ms=clock.now_ms, threads=threads)
+        if settings.jobs == "local"
+        else None
+    )
 
 
 def _lifetime(settings: Settings) -> Lifetime:
