@@ -153,9 +153,9 @@ class TestUsers:
             "--password-stdin",
             stdin="four plain words\n",
         )
-        assert run("users", "tier", "ann", "premium").stdout == "ann is premium\n"
+        assert run("users", "set-tier", "ann", "premium").stdout == "ann is premium\n"
         assert run("users", "list").stdout.count("premium") == 2
-        assert run("users", "tier", "ann", "gold").exit_code == 1
+        assert run("users", "set-tier", "ann", "gold").exit_code == 1
 
     def test_an_account_is_disabled_and_enabled_by_any_of_its_names(self, run, ann):
         """User name, e-mail address, id."""
@@ -202,7 +202,7 @@ class TestUsers:
     def test_every_change_is_in_the_security_log(self, run, ann, data):
         """Who was changed, how, and that it was the operator."""
         run("users", "disable", "ann")
-        run("users", "tier", "ann", "premium")
+        run("users", "set-tier", "ann", "premium")
         run("users", "passwd", "ann", "--password-stdin", stdin="quite another phrase\n")
         run("keys", "new", "ann")
         lines = events_of(data)

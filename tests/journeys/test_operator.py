@@ -45,22 +45,24 @@ def test_limit_is_one_over_every_process(member):
 
 
 def test_disabled_account_is_refused_until_it_is_enabled(pair, member):
-    """Tokens and keys are refused with 403, and the same ones work again afterwards."""
+    """Tokens and keys are refused with 403; afterwards the keys work again, and the sessions have ended for ever."""
     pair.run("users", "disable", member.username)
     assert knock(member.api) == knock(keyed(member)) == {"ACCOUNT_DISABLED"}
     login = pair.api.post(f"{V1}/auth/login", json={"username": member.username, "password": "password123"})
     assert (login.status, login.json()["error"]) == (401, "Account is disabled")
     pair.run("users", "enable", member.username)
-    assert knock(member.api) == knock(keyed(member)) == {200}
+    assert knock(keyed(member)) == {200}
+    assert knock(member.api) == {"TOKEN_REVOKED"}
+    assert knock(pair.api.shown(bearer=pair.api.login(member.username)["access_token"])) == {200}
 
 
 def test_tier_brings_its_limits(pair, member):
     """A premium account has the premium limit, and loses it with the tier."""
     assert quota_of(member) == 40
-    pair.run("users", "tier", member.username, "premium")
+    pair.run("users", "set-tier", member.username, "premium")
     assert quota_of(member) == 1000
     assert member.api.get(f"{V1}/auth/me").json()["is_premium"]
-    pair.run("users", "tier", member.username, "standard")
+    pair.run("users", "set-tier", member.username, "standard")
     assert quota_of(member) == 40
 
 

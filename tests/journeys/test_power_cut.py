@@ -78,7 +78,7 @@ def test_ended_stays_ended_and_spent_stays_spent(start):
     key_id, key = (line.split(":")[1].strip() for line in new.splitlines())
     before.run("keys", "revoke", live.username, key_id)
     before.run("users", "disable", disabled.username)
-    before.run("users", "tier", live.username, "premium")
+    before.run("users", "set-tier", live.username, "premium")
     assert [live.api.get("/protected").status for _ in range(6)] == [200] * 5 + [429]
     assert gone.api.post(f"{V1}/auth/logout").status == 200
     before.kill()

@@ -58,7 +58,7 @@ class TierTable:
         with self._database.reading() as session:
             texts = {row.name: row.limits for row in session.scalars(select(TierRow))}
             counted = session.execute(select(User.tier, func.count()).group_by(User.tier))
-            counts = dict(counted.tuples().all())
+            counts = {tier: int(count) for tier, count in counted}
         return tuple(
             TierInfo(name, read_limits(texts.get(name, "")), counts.get(name, 0)) for name in sorted({*TIERS, *texts})
         )

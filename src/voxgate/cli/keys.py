@@ -67,9 +67,9 @@ def list_keys(user: str, data: str | None) -> None:
         scopes = ",".join(sorted(key.scopes)) or "everything"
         ends = "never" if key.expires_at_ms is None else _date(key.expires_at_ms)
         made = _date(key.created_at_ms)
-        used = "never" if key.last_used_at_ms is None else _date(key.last_used_at_ms)
+        used = "unused" if key.last_used_at_ms is None else f"used {_date(key.last_used_at_ms)}"
         bounds = [*key.networks, *(f"{policy}={text}" for policy, text in key.limits.items())]
-        line = f"{key.key_id}  ...{key.hint}  made {made}  expires {ends}  used {used}  {scopes}  {key.name}"
+        line = f"{key.key_id}  ...{key.hint}  made {made}  expires {ends}  {used}  {scopes}  {key.name}"
         click.echo(f"{line}  {', '.join(bounds)}".rstrip())
     if not found:
         click.echo(f"There is no key; make one with: voxgate keys new {user}", err=True)
