@@ -1,5 +1,6 @@
 """PostgreSQL in trouble: every wait is bounded, a restart fails no request, and no row is quoted."""
 
+import sys
 import threading
 import time
 
@@ -91,7 +92,7 @@ class TestAddress:
 
     def test_missing_driver_names_the_extra(self, monkeypatch):
         """An installation without the extra says how to get it."""
-        monkeypatch.setitem(__import__("sys").modules, "voxgate.accounts.postgres", None)
+        monkeypatch.setitem(sys.modules, "voxgate.accounts.postgres", None)
         with pytest.raises(ConfigurationError, match=r"voxgate\[postgres\]"):
             Database("postgresql://localhost/voxgate")
 

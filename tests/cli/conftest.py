@@ -12,12 +12,14 @@ PASSWORD = "four plain words here"
 
 
 @pytest.fixture(autouse=True)
-def _clean(monkeypatch, tmp_path):
+def _clean(monkeypatch, tmp_path, database_kind, request):
     """Take every setting of the outer environment away, and put the logs back afterwards."""
     for name in list(os.environ):
         if name.startswith(("VOXGATE_", "JWT_", "RATELIMIT_", "TTS_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("VOXGATE_DATA", str(tmp_path / "data"))
+    if database_kind == "postgres":
+        monkeypatch.setenv("VOXGATE_DATABASE_URL", request.getfixturevalue("database_url"))
     yield
     for name in ("voxgate", "voxgate.events", "voxgate.settings"):
         logger = logging.getLogger(name)

@@ -32,7 +32,7 @@ ROOMS_OF = {
     "pytest": ("testing/",),
     "redis": ("gate/stores/redis",),
     "soundfile": ("speech/formats/sndfile.py",),
-    "sqlalchemy": ("accounts/", "speech/jobs/", "cli/checks.py"),
+    "sqlalchemy": ("accounts/", "speech/jobs/", "cli/database_checks.py"),
     "werkzeug": ("gate/flask/", "web/", "testing/"),
 }
 # Words that say nothing, in names and in texts.

@@ -19,11 +19,15 @@ KINDS = ("sqlite", pytest.param("postgres", marks=pytest.mark.postgres))
 
 ON_THE_FILE_ALONE = {
     "tests/browser/": "asks a browser, whatever keeps the accounts",
+    "tests/cli/test_certificates.py": "makes files",
     "tests/cli/test_doctor.py": "looks at files; what it finds of PostgreSQL stands in test_doctor_postgres.py",
     "tests/cli/test_say.py": "speaks without a database",
     "tests/cli/test_serve.py": "is about the port and the processes",
+    "tests/cli/test_signing.py": "keeps its keys in files",
+    "tests/cli/test_tls.py": "is about the port",
     "tests/journeys/test_exactness.py": "counts in the gate's store",
     "tests/journeys/test_hostile_texts.py": "is about the engine's processes, and takes long",
+    "tests/journeys/test_nginx.py": "is about the server before the service",
     "tests/journeys/test_readme.py": "does what the README says, which begins with a file",
     "tests/speech/test_local_speech.py": "is about the synthesizer behind the queue",
     "tests/web/test_bodies.py": "refuses before SQL is asked",

@@ -5,15 +5,11 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import exc
-from sqlalchemy import text as sql
-
-from voxgate.accounts.database import Database, DatabaseUnavailableError, head_revision
+from voxgate.cli.database_checks import check_database
+from voxgate.cli.findings import Finding, State
 from voxgate.cli.port import PortTakenError, answers, reserve
 from voxgate.gate.clock import SystemClock
 from voxgate.gate.errors import ConfigurationError, VoxgateError
@@ -28,31 +24,6 @@ SCARCE_BYTES = 1 << 30
 RENEWED_DAYS = 14
 OLD_KEY_DAYS = 365
 _OTHERS = 0o077
-
-
-class State(StrEnum):
-    """How a finding stands."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "FAIL"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found.
-
-    Attributes:
-        state: Whether it is right.
-        name: What was looked at.
-        text: What was found.
-        mend: A command or a deed that mends it; empty when there is nothing to mend.
-    """
-
-    state: State
-    name: str
-    text: str
-    mend: str = ""
 
 
 def examine(data: str | None) -> Iterator[Finding]:
@@ -169,27 +140,6 @@ def check_key(settings: Settings) -> Iterator[Finding]:
         yield Finding(State.OK, "signing key", text)
 
 
-def check_database(settings: Settings) -> Iterator[Finding]:
-    """Look at whether the accounts' database answers and has today's schema."""
-    if not settings.data.exists():
-        return
-    path = Path(settings.database_url.removeprefix("sqlite:///"))
-    if settings.database_url.startswith("sqlite:///") and not path.exists():
-        yield Finding(State.OK, "database", "will be made at the first start")
-        return
-    database = Database(settings.database_url)
-    try:
-        database.ping()
-        schema = _schema_of(database)
-    finally:
-        database.close()
-    if schema == head_revision():
-        yield Finding(State.OK, "database", f"answers, schema {schema}")
-    else:
-        text = f"answers, with schema {schema or 'none'} where {head_revision()} is needed"
-        yield Finding(State.WARN, "database", text, "voxgate init")
-
-
 def check_store(settings: Settings) -> Iterator[Finding]:
     """Look at whether the gate's store answers."""
     if settings.redis_url is None and not settings.gate_database_path.exists():
@@ -263,14 +213,6 @@ def check_port(settings: Settings) -> Iterator[Finding]:
 def _certificate_of(settings: Settings) -> Path | None:
     made = settings.tls_folder / "server.pem"
     return settings.tls_certificate or (made if settings.tls and made.exists() else None)
-
-
-def _schema_of(database: Database) -> str | None:
-    try:
-        with database.reading() as session:
-            return str(session.execute(sql("SELECT version_num FROM alembic_version")).scalar())
-    except (exc.ProgrammingError, DatabaseUnavailableError):
-        return None  # it answers, so it is the table that is missing
 
 
 def _check_privacy(path: Path) -> Iterator[Finding]:

@@ -9,7 +9,8 @@ from voxgate.cli.frame import data_option
 @data_option
 def doctor(data: str | None) -> None:
     """Check everything that the service needs; changes nothing. Ends with status 1 when something fails."""
-    from voxgate.cli.checks import State, examine  # noqa: PLC0415 -- opens most of the house
+    from voxgate.cli.checks import examine  # noqa: PLC0415 -- opens most of the house
+    from voxgate.cli.findings import State  # noqa: PLC0415
 
     states = set()
     for finding in examine(data):
