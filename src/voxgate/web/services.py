@@ -207,12 +207,6 @@ def _lifetime(settings: Settings) -> Lifetime:
     )
 
 
-def key_folder(settings: Settings, clock: Clock) -> KeyFolder:
-    """Return where the signing keys of a service are, by its settings."""
-    secret = settings.jwt_secret_key
-    return KeyFolder(settings.data, clock=clock, secret=None if secret is None else secret.get_secret_value().encode())
-
-
 def _open_signer(settings: Settings, clock: Clock) -> Signer:
     return Signer(
         KeyFolder(settings.data, clock=clock, secret=settings.signing_secret).open(settings.jwt_algorithm),
