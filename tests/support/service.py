@@ -16,6 +16,7 @@ from voxgate.speech.engines.registry import open_engines
 from voxgate.speech.jobs.run import JobRunner
 from voxgate.testing import FakeClock
 from voxgate.web.app import create_app
+from voxgate.web.openai_form import code_of
 from voxgate.web.operation import Media
 from voxgate.web.operations import OPERATIONS, ROOT_OPERATIONS
 from voxgate.web.problems import problem_for
@@ -80,6 +81,11 @@ def check_answer(app, answer):
 
 def check_problem(answer):
     """Fail when an error is not the problem document that it should be."""
+    if answer.request.path.startswith("/v1/"):
+        assert answer.mimetype == "application/json"
+        assert answer.get_json().keys() == {"error"}
+        assert answer.get_json()["error"].keys() == {"message", "type", "param", "code"}
+        return
     assert answer.mimetype == "application/problem+json"
     body = answer.get_json()
     assert body["status"] == answer.status_code
@@ -103,7 +109,8 @@ def check_described(app, answer):
         return  # OPTIONS, or a route that a test has added; test_openapi.py finds routes without a description
     if answer.status_code >= 400:
         if answer.request.method != "HEAD":
-            assert answer.get_json()["code"] in {problem_for(code).code for code in operation.every_code}
+            known = {problem_for(code).code for code in operation.every_code}
+            assert code_told(answer, operation) in known | {code_of(code) for code in known}
         return
     success = operation.answers[answer.status_code]
     if isinstance(success, Media):
@@ -114,6 +121,12 @@ def check_described(app, answer):
             assert answer.status_code == 304 or "Content-Type" not in answer.headers
     elif answer.request.method != "HEAD":
         success.model_validate_json(answer.data)
+
+
+def code_told(answer, operation):
+    """Return the code of an error in the form of its route."""
+    body = answer.get_json()
+    return body["error"]["code"] if operation.has_openai_form else body["code"]
 
 
 @pytest.fixture(scope="session")
@@ -151,7 +164,7 @@ def make_app(tmp_path, new_database, hasher, engines, clock, events):
         data.mkdir()
         settings = {"database_url": new_database(data / "voxgate.db"), **settings}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("voxgate.web.services.open_engines", lambda **_: SharedEngines(engines))
+            patch.setattr("voxgate.speaking.open_engines", lambda **_: SharedEngines(engines))
             services = open_services(
                 Settings(data=data, **settings),
                 clock=clock,

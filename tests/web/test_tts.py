@@ -326,7 +326,7 @@ class TestOverview:
         body = client.get(OVERVIEW, headers=auth_headers).get_json()
         assert [job["job_id"] for job in body["jobs"]] == [job_id]
         assert "Alnilam" in body["voices"]
-        assert body["formats"] == ["wav", "mp3"]
+        assert body["formats"] == ["wav", "mp3", "flac", "opus", "aac", "pcm"]
         assert body["next"] is None
 
     def test_200_without_the_slash(self, client, auth_headers):

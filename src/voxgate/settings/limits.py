@@ -21,6 +21,9 @@ class LimitSettings(Group):
     ratelimit_tts_generate: Annotated[
         LimitText, Setting("RATELIMIT_TTS_GENERATE", "Limit of `POST /api/v1/tts/generate`, per account.")
     ] = "10 per minute"
+    ratelimit_openai_speech: Annotated[
+        LimitText, Setting("RATELIMIT_OPENAI_SPEECH", "Limit of `POST /v1/audio/speech`, per account.")
+    ] = "10 per minute"
     ratelimit_tts_status: Annotated[
         LimitText, Setting("RATELIMIT_TTS_STATUS", "Limit of `GET /api/v1/tts/status`, per account.")
     ] = "100 per minute"
@@ -62,4 +65,4 @@ class LimitSettings(Group):
             "What a policy does while the gate's store is out of reach: `closed` (503, the default), `local` (what "
             "this process has just seen alive passes, within its share of the limit) or `open` (signed tokens pass).",
         ),
-    ] = ("tts-generate=local", "tts-status=local")
+    ] = ("tts-generate=local", "tts-status=local", "openai-speech=local")

@@ -55,6 +55,15 @@ class SpeechSettings(Group):
     queue_max: Annotated[
         int, Setting("VOXGATE_QUEUE_MAX", "Jobs that may wait before new ones are refused.", "jobs")
     ] = Field(default=10_000, ge=1, le=1_000_000)
+    streams_max: Annotated[
+        int,
+        Setting(
+            "VOXGATE_STREAMS_MAX",
+            "Answers of `POST /v1/audio/speech` that one server process sends at once; each holds one of its threads "
+            "as long as its client reads.",
+            "streams",
+        ),
+    ] = Field(default=3, ge=1, le=1_000)
     blocked_patterns: Annotated[
         Texts,
         Setting(

@@ -11,13 +11,27 @@ from voxgate.gate.flask.config import DEFAULT_BAD_CREDENTIALS
 from voxgate.gate.flask.cookies import Cookies
 from voxgate.gate.verifying import RefreshTerms
 from voxgate.settings import Settings, load_settings
-from voxgate.web import admin, api_keys, auth, decide, docs, health, limits, oauth, own_sessions, root, tts
+from voxgate.web import (
+    admin,
+    api_keys,
+    auth,
+    decide,
+    docs,
+    health,
+    limits,
+    oauth,
+    openai_speech,
+    own_sessions,
+    root,
+    tts,
+)
 from voxgate.web.answers import use_json
 from voxgate.web.decide import Rest, add_edge
 from voxgate.web.door import gate
 from voxgate.web.in_cookies import REFRESH_PATH
 from voxgate.web.problems import add_error_handlers, body_for_path
 from voxgate.web.services import EXTENSION, Services, open_services
+from voxgate.web.speech_streams import limit_streams
 
 _TIERS = ("standard", "premium")
 
@@ -52,8 +66,8 @@ def create_app(
     gate.check_rules(app)
     with app.app_context():
         services.noted.add(gate.admission.take_seen)
-    add_edge(app, services.settings.edge_rules, clock=services.clock)
     services.audit.watch(app.extensions["voxgate"].admission.reports.quiet)
+    add_edge(app, services.settings.edge_rules, clock=services.clock)
     return app
 
 
@@ -69,6 +83,8 @@ def create_served_app() -> Flask:
 def _add_routes(app: Flask, settings: Settings) -> None:
     for module in (auth, api_keys, own_sessions, admin, tts, limits, health, decide, oauth):
         app.register_blueprint(module.blueprint)
+    app.register_blueprint(openai_speech.blueprint)
+    limit_streams(app, settings.streams_max)
     if settings.root_routes:
         app.register_blueprint(root.blueprint)
     if settings.shows_docs:

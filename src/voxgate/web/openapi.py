@@ -11,6 +11,8 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from voxgate.gate.flask.cookies import ACCESS_NAME
 from voxgate.web.in_cookies import REFRESH_COOKIE
+from voxgate.web.openai_form import code_of, status_of
+from voxgate.web.openai_schemas import OpenAIErrorAnswer
 from voxgate.web.operation import Media, Operation, Success
 from voxgate.web.problems import problem_for
 from voxgate.web.schemas import Body, ProblemAnswer
@@ -20,6 +22,7 @@ Json = dict[str, Any]
 _DESCRIPTION = """A text-to-speech service with a door.
 
 Every error is `application/problem+json` (RFC 9457); read its `code`.
+Under `/v1/` errors have OpenAI's form.
 Limits are exact sliding windows: waiting `Retry-After` seconds works.
 """
 
@@ -59,6 +62,10 @@ _HEADERS = {
     "Content-Range": "Which bytes these are.",
     "Content-Disposition": "A file name made by the service.",
     "Accept-Ranges": "`bytes`",
+    "X-Gate-Subject": "Id of the account that asks; absent where no credential is asked for.",
+    "X-Gate-Tier": "Tier of the account.",
+    "X-Gate-Kind": "Kind of the credential: `access` or `api_key`.",
+    "X-Gate-Scopes": "Scopes of the credential, separated by spaces; empty means everything that the account may do.",
 }
 
 
@@ -94,7 +101,8 @@ def build_document(operations: Sequence[Operation]) -> Json:
 def _schemas(operations: Iterable[Operation]) -> Json:
     bodies = {body for operation in operations for body in (operation.body, operation.form) if body is not None}
     every = {answer for operation in operations for answer in operation.answers.values()}
-    answers = {answer for answer in every if not isinstance(answer, Media)} | {ProblemAnswer}
+    answers: set[type[BaseModel]] = {answer for answer in every if not isinstance(answer, Media)}
+    answers |= {ProblemAnswer, OpenAIErrorAnswer}
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, _mode_of(model)) for model in bodies | answers]
     wanted.sort(key=lambda pair: pair[0].__name__)
     _, found = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
@@ -110,7 +118,8 @@ def _mode_of(model: type[BaseModel]) -> JsonSchemaMode:
 def _describe(operation: Operation) -> Json:
     by_status: dict[int, list[str]] = {}
     for code in operation.every_code:
-        by_status.setdefault(problem_for(code).status, []).append(code)
+        status = problem_for(code).status
+        by_status.setdefault(status_of(status) if operation.has_openai_form else status, []).append(code)
     responses = {str(status): _success(operation, answer) for status, answer in operation.answers.items()}
     responses |= {str(status): _refusals(operation, status, codes) for status, codes in sorted(by_status.items())}
     described: Json = {
@@ -165,13 +174,17 @@ def _success(operation: Operation, answer: Success) -> Json:
 
 def _refusals(operation: Operation, status: int, codes: Sequence[str]) -> Json:
     told = dict.fromkeys(f"`{problem_for(code).code}` {problem_for(code).error}" for code in codes)
+    content = {"application/problem+json": _schema_of(ProblemAnswer)}
+    if operation.has_openai_form:
+        told = dict.fromkeys(f"`{code_of(problem_for(code).code)}` {problem_for(code).error}" for code in codes)
+        content = {"application/json": _schema_of(OpenAIErrorAnswer)}
     names = [*_common_headers(operation)]
     names += ["WWW-Authenticate"] if status == HTTPStatus.UNAUTHORIZED else []
     names += ["Retry-After"] if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE} else []
     return {
         "description": "; ".join(told),
         "headers": _refer(names),
-        "content": {"application/problem+json": _schema_of(ProblemAnswer)},
+        "content": content,
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from voxgate.gate.flask.https import PLAIN_PATHS
+from voxgate.web import openai_form
 from voxgate.web.schemas import Body
 
 ACCESS = ("access",)
@@ -104,6 +105,11 @@ class Operation:
         if parts[0] == "v1":
             return "OpenAI's form"
         return "Root routes" if parts[0] in {"login", "protected", "refresh", "logout"} else "Operations"
+
+    @property
+    def has_openai_form(self) -> bool:
+        """Whether its errors have OpenAI's form."""
+        return openai_form.has_form(self.path)
 
     @property
     def takes_cookies(self) -> bool:

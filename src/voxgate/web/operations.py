@@ -1,9 +1,11 @@
 """The table of every operation over HTTP."""
 
+from voxgate.speech.formats.registry import FORMATS
 from voxgate.web import schemas
 from voxgate.web.account_operations import ACCOUNT_OPERATIONS
 from voxgate.web.admin_operations import ADMIN_OPERATIONS
 from voxgate.web.oauth_operations import OAUTH_OPERATIONS
+from voxgate.web.openai_operations import OPENAI_OPERATIONS
 from voxgate.web.operation import ACCESS, ANY, REFRESH, Media, Operation, Parameter
 
 _LOGIN = ("CREDENTIALS_MISSING", "INVALID_CREDENTIALS", "LOGIN_DISABLED", "HASHING_BUSY")
@@ -14,7 +16,7 @@ _DEVICE = Parameter(
     "What an earlier login answered under this name. A device that shows it is not shut out by the guesses of others.",
 )
 _JOB_ID = Parameter("job_id", "path", "The job's id, as `POST /api/v1/tts/generate` gave it.")
-_AUDIO = ("audio/wav", "audio/mpeg")
+_AUDIO = tuple(form.media_type for form in FORMATS.values())
 _AUDIO_HEADERS = ("Content-Disposition", "ETag", "Accept-Ranges")
 
 _AUTH = (
@@ -169,6 +171,11 @@ _HTML = Media("A page.", ("text/html",))
 _DECIDED = Media(
     "The request may pass.", (), ("X-Gate-Subject", "X-Gate-Tier", "X-Gate-Kind", "X-Gate-Scopes", "RateLimit")
 )
+# Limited inside, by the rule of the other service's path.
+_DECIDE_CODES = (
+    *("BAD_REQUEST", "PREMIUM_REQUIRED", "FORBIDDEN"),
+    *("RATE_LIMITED", "STORE_UNAVAILABLE", "DATABASE_UNAVAILABLE"),
+)
 _EDGE = (
     Operation(
         "get",
@@ -176,7 +183,8 @@ _EDGE = (
         "Decide a request to another service, for nginx and Traefik",
         {200: _DECIDED},
         credentials=ANY,
-        codes=("BAD_REQUEST", "PREMIUM_REQUIRED", "FORBIDDEN"),
+        is_limited=False,
+        codes=_DECIDE_CODES,
         parameters=(
             Parameter("as", "query", "`nginx` tells every refusal as 403, and the true answer in `X-Gate-*` headers."),
             Parameter("X-Original-Method", "header", "The method; Traefik's `X-Forwarded-Method` means the same."),
@@ -190,7 +198,8 @@ _EDGE = (
             "Decide a request to another service, for Envoy",
             {200: _DECIDED},
             credentials=ANY,
-            codes=("BAD_REQUEST", "PREMIUM_REQUIRED", "FORBIDDEN"),
+            is_limited=False,
+            codes=_DECIDE_CODES,
             parameters=(Parameter("original", "path", "The path of the request, with its slashes."),),
         )
         for method in ("get", "post", "put", "patch", "delete")
@@ -229,4 +238,4 @@ _SERVICE = (
     ),
 )
 
-OPERATIONS = (*_AUTH, *_EDGE, *_TTS, *OAUTH_OPERATIONS, *_SERVICE)
+OPERATIONS = (*_AUTH, *_EDGE, *_TTS, *OPENAI_OPERATIONS, *OAUTH_OPERATIONS, *_SERVICE)

@@ -15,9 +15,10 @@ from werkzeug.exceptions import HTTPException
 from voxgate.accounts.database import DatabaseUnavailableError
 from voxgate.gate.errors import PROBLEMS as GATE_PROBLEMS
 from voxgate.gate.errors import Problem, Refusal, StoreUnavailableError
-from voxgate.gate.flask.headers import problem_body, problem_headers, write_body
+from voxgate.gate.flask.headers import media_type_of, problem_body, problem_headers, write_body
 from voxgate.speech.artifacts import ArtifactStorageError
 from voxgate.speech.jobs.base import JobsUnavailableError
+from voxgate.web import openai_form
 from voxgate.web.door import gate
 
 RETRY_AFTER_S = 1  # the least that can be said; what is busy here is free again within a second
@@ -50,22 +51,25 @@ _ROWS = (
         "The user name or the password is wrong.",
         "",
     ),
-    Problem("WRONG_PASSWORD", 403, "Forbidden", "Current password is wrong", "Nothing has changed; type it again."),
     Problem("ADMIN_REQUIRED", 403, "Forbidden", "Administrator required", "Log in with an account that may do this."),
+    Problem("WRONG_PASSWORD", 403, "Forbidden", "Current password is wrong", "Nothing has changed; type it again."),
     Problem("NOT_FOUND", 404, "Not Found", "Not found", "There is nothing at this address; /docs lists what there is."),
     Problem("ACCOUNT_UNKNOWN", 404, "Not Found", "Account not found", "There is no such account."),
-    Problem("JOB_NOT_FOUND", 404, "Not Found", "Job not found", "You have no job of this id."),
     Problem("TIER_UNKNOWN", 404, "Not Found", "Tier not found", "There is no tier of this name that was defined."),
+    Problem("JOB_NOT_FOUND", 404, "Not Found", "Job not found", "You have no job of this id."),
+    Problem(
+        "MODEL_NOT_FOUND", 404, "Not Found", "Model not found", "There is no such model; GET /v1/models lists them."
+    ),
     Problem("KEY_NOT_FOUND", 404, "Not Found", "API key not found", "You have no API key of this id."),
     Problem("SESSION_NOT_FOUND", 404, "Not Found", "Session not found", "You have no session of this id."),
     Problem("METHOD_NOT_ALLOWED", 405, "Method Not Allowed", "Method not allowed", "See the Allow header."),
     Problem("USERNAME_TAKEN", 409, "Conflict", "Username already exists", "Choose another user name."),
     Problem("EMAIL_TAKEN", 409, "Conflict", "Email already exists", "Log in, or use another address."),
+    Problem("TIER_IN_USE", 409, "Conflict", "Tier in use", "Move its accounts to another tier first."),
     Problem("TOO_MANY_KEYS", 409, "Conflict", "Too many API keys", "End a key that is not used, or let one expire."),
     Problem("KEY_EXPIRED", 409, "Conflict", "API key has expired", "It cannot be changed any more; make a new one."),
     Problem("KEY_ROTATED", 409, "Conflict", "API key was rotated", "Change its successor, or end this one."),
     Problem("AUDIO_NOT_READY", 409, "Conflict", "Audio not ready", "The job is not done; see its status."),
-    Problem("TIER_IN_USE", 409, "Conflict", "Tier in use", "Move its accounts to another tier first."),
     Problem("AUDIO_EXPIRED", 410, "Gone", "Audio expired", "The audio has been removed; generate it again."),
     Problem(
         "BODY_TOO_LARGE",
@@ -89,6 +93,7 @@ _ROWS = (
         "The audio is shorter than the range begins.",
     ),
     Problem("VALIDATION_FAILED", 422, "Unprocessable Content", "Validation failed", "A field is out of bounds."),
+    Problem("SYNTHESIS_FAILED", 422, "Unprocessable Content", "Synthesis failed", "The text could not be spoken."),
     Problem(
         "INTERNAL_ERROR",
         500,
@@ -97,6 +102,8 @@ _ROWS = (
         "Something broke on our side; tell the operator the request id.",
     ),
     Problem("HASHING_BUSY", 503, _UNAVAILABLE, "Service busy", "Too many logins at once; try again shortly."),
+    Problem("ENGINE_UNAVAILABLE", 503, _UNAVAILABLE, "Service unavailable", "The engine does not start; try again."),
+    Problem("STREAMS_FULL", 503, _UNAVAILABLE, "Service busy", "Too much is being spoken; try again shortly."),
     Problem("QUEUE_FULL", 503, _UNAVAILABLE, "Queue full", "Too many jobs are waiting; try again shortly."),
     Problem(
         "DATABASE_UNAVAILABLE",
@@ -176,12 +183,14 @@ def refuse(
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE and refusal.retry_after_s is None:
         refusal = replace(refusal, retry_after_s=RETRY_AFTER_S)
     if refusal.faults and refusal.message is None:
-        told = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in refusal.faults)
-        refusal = replace(refusal, message=told)
-    body = problem_body(refusal, problem=problem, request_id=gate.request_id)
-    answer = Response(write_body(body_for_path(request.path, {**body, **(members or {})})), problem.status)
+        said = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in refusal.faults)
+        refusal = replace(refusal, message=said)
+    told = problem_body(refusal, problem=problem, request_id=gate.request_id)
+    body = body_for_path(request.path, {**told, **(members or {})})
+    status = openai_form.status_of(problem.status) if openai_form.has_form(request.path) else problem.status
+    answer = Response(write_body(body), status)
     answer.headers.extend(dict(headers or {}))
-    for name, value in problem_headers(refusal, problem=problem):
+    for name, value in problem_headers(refusal, problem=problem, media_type=media_type_of(body)):
         answer.headers[name] = value
     return answer
 
@@ -190,7 +199,10 @@ def body_for_path(path: str, body: dict[str, object]) -> dict[str, object]:
     """Return an error's body as the route's document names it.
 
     The first document's four routes carry ``msg``, and say ``Too Many Requests`` in ``message`` when a limit refuses.
+    The paths under ``/v1/`` have OpenAI's form.
     """
+    if openai_form.has_form(path):
+        return openai_form.error_body(body)
     if path not in ROOT_PATHS:
         return body
     code = str(body["code"])

@@ -58,7 +58,9 @@ class GenerateBody(Body):
 
     text: str = Field(description="Plain text to speak, 1 to 5000 characters.", examples=["Hello from voxgate."])
     voice_name: str = Field("Alnilam", description="Name of a voice of `GET /api/v1/tts/voices`.")
-    output_format: str = Field("wav", description="Audio format: `wav` or `mp3`.")
+    output_format: str = Field(
+        "wav", description="Audio format: `wav`, `mp3`, `flac`, `opus`, `aac` or `pcm` (24 kHz), as installed."
+    )
     speed: float = Field(1.0, description="Ratio of the speaking rate, 0.5 to 2.0.")
     pitch: float = Field(0.0, description="Shift of the pitch in semitones, -10 to 10.")
 

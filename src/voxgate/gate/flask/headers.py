@@ -94,10 +94,17 @@ def problem_body(refusal: Refusal, *, problem: Problem | None = None, request_id
     return body
 
 
-def problem_headers(refusal: Refusal, *, problem: Problem | None = None) -> list[Header]:
+def media_type_of(body: dict[str, Any]) -> str:
+    """Return the type of an error's body: a problem document, or the JSON that a route promises instead."""
+    return PROBLEM_TYPE if "type" in body else "application/json"
+
+
+def problem_headers(
+    refusal: Refusal, *, problem: Problem | None = None, media_type: str = PROBLEM_TYPE
+) -> list[Header]:
     """Return the headers that belong to a refusal: the type, the challenge and when to come back."""
     row = problem or PROBLEMS[refusal.code]
-    headers = [("Content-Type", PROBLEM_TYPE), ("Cache-Control", "no-store")]
+    headers = [("Content-Type", media_type), ("Cache-Control", "no-store")]
     if row.challenge is not None:
         headers.append(("WWW-Authenticate", _challenge(row, refusal)))
     if refusal.retry_after_s is not None:

@@ -47,8 +47,9 @@ class HttpsOnly:
         request_id = headers.request_id(environ)
         refusal = Refusal("HTTPS_REQUIRED", message=_advice(environ.get("HTTP_HOST", ""), path))
         told = headers.problem_body(refusal, request_id=request_id)
-        body = headers.write_body(self._body_filter(path, told) if self._body_filter else told)
-        own = [*headers.problem_headers(refusal), *headers.SECURITY_HEADERS]
+        told = self._body_filter(path, told) if self._body_filter else told
+        body = headers.write_body(told)
+        own = [*headers.problem_headers(refusal, media_type=headers.media_type_of(told)), *headers.SECURITY_HEADERS]
         own += [("X-Request-ID", request_id), ("Content-Length", str(len(body)))]
         start_response(_STATUS, own)
         return () if environ["REQUEST_METHOD"] == "HEAD" else (body,)

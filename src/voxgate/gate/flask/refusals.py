@@ -88,7 +88,8 @@ def write_refusal(
     if body_filter is not None:
         body = body_filter(path, body)
     status = HTTPStatus(PROBLEMS[refusal.code].status)
-    own = [*headers.problem_headers(refusal), *headers.limit_headers(readings), *headers.SECURITY_HEADERS]
+    told = headers.problem_headers(refusal, media_type=headers.media_type_of(body))
+    own = [*told, *headers.limit_headers(readings), *headers.SECURITY_HEADERS]
     return WrittenRefusal(
         f"{status.value} {status.phrase}",
         [header for header in own if header[0] != "Retry-After"],
