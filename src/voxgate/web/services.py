@@ -17,7 +17,7 @@ from voxgate.accounts.devices import Devices
 from voxgate.accounts.directory import SqlDirectory
 from voxgate.accounts.last_seen import LastSeen
 from voxgate.accounts.lifecycle import Accounts
-from voxgate.accounts.password_rules import rules_for
+from voxgate.accounts.password_rules import PasswordRules, rules_for
 from voxgate.accounts.passwords import Hasher
 from voxgate.accounts.session_values import Lifetime
 from voxgate.accounts.sessions import Sessions
@@ -142,7 +142,7 @@ def open_services(
     clock = clock or SystemClock()
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     hasher = hasher or Hasher(workers=settings.hash_workers, queue=settings.hash_queue)
-    rules = rules_for(settings.profile, blocklist=settings.password_blocklist)
+    policies = settings.account_policies()
     database = _open_database(settings)
     audit = Audit(database, clock=clock, clean=clean_fields, kept_s=settings.events_kept_s)
     events = audit.beside(events)
@@ -163,12 +163,10 @@ def open_services(
         signer=signer,
         hasher=hasher,
         devices=Devices(signer.derive_key("device"), clock=clock),
-        accounts=Accounts(
-            database, store, hasher=hasher, clock=clock, profile=rules, policies=settings.account_policies()
-        ),
+        accounts=Accounts(database, store, hasher=hasher, clock=clock, profile=_rules(settings), policies=policies),
         sessions=Sessions(database, store, signer, clock=clock, lifetime=_lifetime(settings)),
-        api_keys=ApiKeys(database, store, clock=clock, policies=settings.account_policies()),
-        tiers=TierTable(database, store, clock=clock, policies=settings.account_policies()),
+        api_keys=ApiKeys(database, store, clock=clock, policies=policies),
+        tiers=TierTable(database, store, clock=clock, policies=policies),
         noted=Noted(LastSeen(database).write),
         synthesizer=synthesizer,
         artifacts=artifacts,
@@ -197,6 +195,10 @@ def _open_background(
         if settings.jobs == "local"
         else None
     )
+
+
+def _rules(settings: Settings) -> PasswordRules:
+    return rules_for(settings.profile, blocklist=settings.password_blocklist)
 
 
 def _lifetime(settings: Settings) -> Lifetime:
