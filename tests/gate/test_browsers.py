@@ -67,6 +67,11 @@ def add_guarded_routes(app, gate):
     def headers_only():
         return jsonify()
 
+    @app.route("/cookies-too", methods=["GET", "POST"])
+    @gate.protect(cookies=True)
+    def cookies_too():
+        return jsonify()
+
     @app.get("/keys-only")
     @gate.protect(credentials=("api_key",))
     def keys_only():
@@ -189,6 +194,15 @@ class TestCookies:
         """Cookies need care of their own, so nobody gets them by surprise."""
         plain = make_gate(JWT_TOKEN_LOCATION="headers")
         assert plain.get("/me", headers=session["cookie"]).get_json()["code"] == "TOKEN_MISSING"
+
+    def test_may_be_on_for_one_route(self, make_gate, session):
+        """With the same proof, and with CORS for credentials there alone."""
+        plain = make_gate(JWT_TOKEN_LOCATION="headers")
+        read = plain.get("/cookies-too", headers={**session["cookie"], "Origin": FRIEND})
+        assert (read.status_code, read.headers["Access-Control-Allow-Credentials"]) == (200, "true")
+        forged = plain.post("/cookies-too", headers={**session["cookie"], "Origin": EVIL})
+        assert forged.get_json()["code"] == "CSRF_FAILED"
+        assert "Access-Control-Allow-Credentials" not in plain.get("/me", headers={"Origin": FRIEND}).headers
 
     def test_refusals_are_remembered_by_what_was_shown(self, client, session):
         """A refused cookie is refused again without the store, and nobody else with it."""
