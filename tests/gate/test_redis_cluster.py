@@ -97,9 +97,24 @@ class TestParts:
 
     def test_answer_of_another_form_is_an_error(self, known, monkeypatch):
         """As on a single server."""
-        monkeypatch.setattr(known._link, "run", lambda *_: [b"GOOD"])
+        monkeypatch.setattr(known._link, "run_call", lambda *_: [b"GOOD"])
         with pytest.raises(StoreUnavailableError):
             known.usage([Charge(TWO, "ip:203.0.113.9")])
+
+    def test_strict_refresh_that_races_on_several_nodes_is_let_in_once(self, known, monkeypatch):
+        """Both have been let pass by every limit; the later one is told by the last call, and the session ends."""
+        query = by_refresh(Charge(TEN), Charge(TEN, "ip:203.0.113.9"), is_strict=True)
+        spend, others = known._spend, []
+
+        def race(*args):
+            monkeypatch.undo()
+            others.append(known.decide(query))
+            spend(*args)
+
+        monkeypatch.setattr(known, "_spend", race)
+        assert code(known.decide(query)) == "TOKEN_REUSED"
+        assert code(others[0]) is None
+        assert code(known.decide(by_session())) == "TOKEN_REVOKED"
 
     def test_other_credentials_find_their_account(self, known):
         """A refresh token and a key name no account; whose they are is on another node."""

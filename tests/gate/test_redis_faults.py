@@ -326,13 +326,13 @@ class TestState:
 
     def test_what_is_remembered_is_bounded(self, store, monkeypatch):
         """Whose sessions are, how keys begin, what routes mean: all are learned again at need."""
-        for name in ("redis._MAX_REMEMBERED", "redis_plans._MAX_KEPT"):
+        for name in ("redis._MAX_REMEMBERED", "redis_plans._MAX_KEPT", "redis_commands._MAX_KEPT"):
             monkeypatch.setattr(f"voxgate.gate.stores.{name}", 2)
         for number in range(5):
             put_session(store, f"s{number}")
             assert store.decide(by_session(Charge(TEN), session=f"s{number}")).readings[0].used == number + 1
             store.put_state(AccountState(f"other-{number}"))
-        assert max(map(len, (store._subjects, store._begins, store._plans._kept))) <= 2
+        assert max(map(len, (store._subjects, store._commands.kept, store._plans._kept))) <= 2
 
     def test_names_of_counters_are_noted_again_after_a_loss(self, server, store, monkeypatch):
         """A reset finds them within a minute; a decision without limits notes nothing, and loses nothing by it."""

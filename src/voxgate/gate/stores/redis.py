@@ -22,11 +22,13 @@ from voxgate.gate.limits import LimitKind
 from voxgate.gate.networks import network_bits
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.stores import redis_scripts as scripts
-from voxgate.gate.stores.redis_answers import ENDED, MISREAD, read_decision, read_figures, read_pointer, read_readings
+from voxgate.gate.stores.redis_answers import ENDED, MISREAD, read_figures, read_pointer, read_readings
+from voxgate.gate.stores.redis_commands import Commands, arguments_of
 from voxgate.gate.stores.redis_health import HealthFinding, examine
 from voxgate.gate.stores.redis_keys import Keys, to_bytes
 from voxgate.gate.stores.redis_links import Link
 from voxgate.gate.stores.redis_plans import Plan, Plans
+from voxgate.gate.stores.redis_scripts import Call
 
 DEFAULT_PREFIX = "vg:"
 _MAX_REMEMBERED = 65_536
@@ -51,8 +53,8 @@ class RedisStore:
         self._keys = Keys(prefix)
         self._clock = clock
         self._plans = Plans()
-        # How the keys of a principal begin, and whose a session or key is, never change.
-        self._begins: dict[str, bytes] = {}
+        self._commands = Commands(self._keys, is_cluster=link.is_cluster)
+        # Whose a session or key is never changes.
         self._subjects: dict[tuple[str, str], str] = {}
         self._noted: frozenset[bytes] = frozenset()
         self._note_again_at_s = 0.0
@@ -80,7 +82,7 @@ class RedisStore:
         """Record a state; never revives what has ended, never replaces a newer account."""
         if isinstance(state, AccountState):
             arguments = (str(state.version), int(state.is_active), state.tier, state.limits)
-            self._link.run(scripts.PUT_ACCOUNT, (self._begin(state.subject) + b"account",), arguments)
+            self._link.run(scripts.PUT_ACCOUNT, (self._keys.principal(state.subject) + b"account",), arguments)
         elif isinstance(state, SessionState):
             idle = "" if state.idle_ends_at_ms is None else state.idle_ends_at_ms
             self._put_record(state, "session", state.session_id, rest=f":{state.generation}:{idle}")
@@ -152,14 +154,17 @@ class RedisStore:
     def _decide(
         self, query: Query, kind: str, subject: str, *, is_of_another: bool = False
     ) -> Decision | Unknown | Changed:
-        plan = self._plans.plan(query.charges)
-        answer = self._ask(query, plan, kind=kind, subject=subject, is_of_another=is_of_another)
+        asked = None if is_of_another else self._commands.recall(query)
+        if asked is None:
+            plan = self._plans.plan(query.charges)
+            asked = self._commands.write(query, plan, kind=kind, subject=subject, is_of_another=is_of_another)
+        answer = self._link.run_call(asked.call if self._clock is None else self._at_given_time(asked.call))
         try:
-            decision = read_decision(answer, query, subject)
+            decision = asked.read(answer)
         except MISREAD as error:
             raise self._misread(error) from error
-        if not plan.names <= self._noted or time.monotonic() >= self._note_again_at_s:
-            self._note(plan)
+        if not asked.plan.names <= self._noted or time.monotonic() >= self._note_again_at_s:
+            self._note(asked.plan)
         return decision
 
     def _decide_elsewhere(self, query: Query, subject: str, unknown: Unknown) -> Decision | Unknown | Changed:
@@ -169,45 +174,13 @@ class RedisStore:
             return found if isinstance(found, Decision) else unknown
         return self._decide(query, unknown.kind, found, is_of_another=True)
 
-    def _ask(
-        self,
-        query: Query,
-        plan: Plan,
-        *,
-        kind: str = "",
-        subject: str = "",
-        looks: bool = False,
-        is_of_another: bool = False,
-    ) -> object:
-        keys: tuple[bytes, ...]
-        if kind:
-            begin = self._begins.get(subject) or self._begin(subject)
-            record_id = query.credential_id.encode("utf-8", "surrogatepass")
-            record = b"%b%b:%b" % (begin, kind.encode(), record_id)
-            pointer = record if self._link.is_cluster else self._keys.pointers[kind] + record_id
-            keys = (record, begin + b"account", pointer)
-            keys += tuple(map(begin.__add__, plan.own)) if plan.own is not None else plan.keys(self._keys, subject)
-        else:
-            keys = plan.keys(self._keys, None)
-        return self._link.run(
-            scripts.DECIDE,
-            keys,
-            (
-                "" if self._clock is None else self._clock.now_ms(),
-                int(looks),
-                query.lease_id,
-                kind,
-                query.digest.hex(),
-                int(is_of_another),
-                " ".join(query.granted),
-                " ".join(query.scopes),
-                query.tier or "",
-                _token(query),
-                f"{query.account_limits}\n{query.key_limits}" if query.account_limits or query.key_limits else "",
-                query.address,
-                *plan.tiers,
-            ),
-        )
+    def _ask(self, query: Query, plan: Plan, *, kind: str = "", subject: str = "", looks: bool = False) -> object:
+        keys = self._commands.keys(query, plan, kind=kind, subject=subject)
+        call = Call(scripts.DECIDE, keys, arguments_of(query, plan, kind=kind, looks=looks))
+        return self._link.run_call(call if self._clock is None else self._at_given_time(call))
+
+    def _at_given_time(self, call: Call) -> Call:
+        return Call(call.script, call.keys, (self._given_time(), *call.arguments[1:]))
 
     def _find_subject(self, kind: str, record_id: str) -> str | Decision | Unknown:
         answer = self._link.call("GET", self._pointer(kind, record_id))
@@ -253,13 +226,7 @@ class RedisStore:
         return self._keys.pointers[kind] + to_bytes(record_id)
 
     def _record(self, kind: str, record_id: str, subject: str) -> bytes:
-        return b"%b%b:%b" % (self._begin(subject), kind.encode(), to_bytes(record_id))
-
-    def _begin(self, subject: str) -> bytes:
-        if len(self._begins) >= _MAX_REMEMBERED:
-            self._begins.clear()
-        begin = self._begins[subject] = self._keys.principal(subject)
-        return begin
+        return b"%b%b:%b" % (self._keys.principal(subject), kind.encode(), to_bytes(record_id))
 
     def _remember(self, kind: str, record_id: str, subject: str) -> None:
         if len(self._subjects) >= _MAX_REMEMBERED:
@@ -290,10 +257,3 @@ class RedisStore:
         """Let go of a connection that answered something else than was asked; return what to raise."""
         self._link.drop()
         return StoreUnavailableError(f"an answer of Redis cannot be understood: {error!r}")
-
-
-def _token(query: Query) -> str:
-    """Return how the script reads which of a session's tokens was shown; nothing for the first access token."""
-    if query.kind is CredentialKind.REFRESH:
-        return f"{query.generation}{'!' if query.is_strict else ':'}{query.idle_ms}"
-    return str(query.generation) if query.generation else ""

@@ -10,7 +10,7 @@ from voxgate.gate.principal import CredentialKind, Principal
 from voxgate.gate.stores.base import refuse_over_limits
 
 _CREDENTIAL_REFUSED = 2  # length of an answer that says only why the credential or the account is refused
-_FIRST_READING = 4
+FIRST_READING = 4
 
 MISREAD = (AttributeError, LookupError, TypeError, ValueError)
 """What is raised when an answer is not what was asked for."""
@@ -49,7 +49,7 @@ def read_decision(answer: Any, query: Query, subject: str) -> Decision | Unknown
 
 def read_readings(answer: Any, charges: Sequence[Charge]) -> tuple[tuple[Reading, ...], list[tuple[int, Limit]]]:  # noqa: ANN401
     """Return how each limit stands, and how long those must be waited for that refuse."""
-    figures = map(int, answer[_FIRST_READING:])
+    figures = map(int, answer[FIRST_READING:])
     readings, waits = [], []
     for charge, used, next_free_ms, wait_ms in zip(charges, figures, figures, figures, strict=True):
         readings.append(Reading(charge.limit, used, next_free_ms))
@@ -65,7 +65,7 @@ def read_figures(answer: Any) -> list[tuple[int, int, int]]:  # noqa: ANN401 -- 
     """
     if answer[0] not in (b"", b"RATE_LIMITED"):
         raise ValueError(answer[0])
-    figures = map(int, answer[_FIRST_READING:])
+    figures = map(int, answer[FIRST_READING:])
     return list(zip(figures, figures, figures, strict=True))
 
 

@@ -9,8 +9,7 @@ from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 from redis.retry import Retry
 
 from voxgate.gate.errors import StoreUnavailableError
-from voxgate.gate.stores.redis_links import Argument
-from voxgate.gate.stores.redis_scripts import Script
+from voxgate.gate.stores.redis_scripts import Argument, Call, Script
 
 
 class ClusterLink:
@@ -43,11 +42,15 @@ class ClusterLink:
 
     def run(self, script: Script, keys: tuple[bytes, ...], arguments: tuple[Argument, ...]) -> object:
         """Run a script once and return its answer."""
+        return self.run_call(Call(script, keys, arguments))
+
+    def run_call(self, call: Call) -> object:
+        """Run a script once by a call that is kept for the next time."""
         try:
-            return self._send(("EVALSHA", script.sha, len(keys), *keys, *arguments))
+            return self._send(call.command)
         except NoScriptError:
             # It was not run, so this is no second time.
-            return self.call("EVAL", script.text, len(keys), *keys, *arguments)
+            return self.call("EVAL", call.script.text, len(call.keys), *call.keys, *call.arguments)
 
     def drop(self) -> None:
         """Let go of every connection: the client does not say which one was used."""

@@ -11,12 +11,20 @@ from redis.connection import AbstractConnection
 from redis.exceptions import NoScriptError, RedisError
 
 from voxgate.gate.errors import StoreUnavailableError
-from voxgate.gate.stores.redis_scripts import Script
-
-Argument = bytes | str | int
+from voxgate.gate.stores.redis_scripts import Argument, Call, Script, pack
 
 # A connection that was idle for longer is looked at before it is used: the server may have closed it.
 _IDLE_S = 0.5
+# How often this process was forked off; asking the system for the process' id would cost a call each time.
+_forks = 0
+
+
+def _count_fork() -> None:
+    global _forks  # noqa: PLW0603 -- belongs to the process
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_count_fork)
 
 
 class Link(Protocol):
@@ -40,6 +48,10 @@ class Link(Protocol):
         """Run a script once and return its answer; raises as ``call`` does."""
         ...
 
+    def run_call(self, call: Call) -> object:
+        """Run a script once by a call that is kept for the next time; raises as ``call`` does."""
+        ...
+
     def drop(self) -> None:
         """Let go of a connection whose answer could not be understood."""
         ...
@@ -53,7 +65,7 @@ class _PerThread(threading.local):
     """What one thread keeps."""
 
     connection: AbstractConnection | None = None
-    pid = 0
+    forks = 0
     used_at_s = 0.0
 
 
@@ -78,7 +90,7 @@ class KeptLink:
     def call(self, *command: Argument) -> object:
         """Send a command once and return its answer."""
         try:
-            return self._send(command)
+            return self._send(pack(command))
         except NoScriptError as error:
             raise StoreUnavailableError(str(error)) from error
 
@@ -88,11 +100,15 @@ class KeptLink:
 
     def run(self, script: Script, keys: tuple[bytes, ...], arguments: tuple[Argument, ...]) -> object:
         """Run a script once and return its answer."""
+        return self.run_call(Call(script, keys, arguments))
+
+    def run_call(self, call: Call) -> object:
+        """Run a script once by a call that is kept for the next time."""
         try:
-            return self._send((b"EVALSHA", script.sha, len(keys), *keys, *arguments))
+            return self._send(call.packed())
         except NoScriptError:
             # It was not run, so this is no second time.
-            return self.call(b"EVAL", script.text, len(keys), *keys, *arguments)
+            return self.call(b"EVAL", call.script.text, len(call.keys), *call.keys, *call.arguments)
 
     def drop(self) -> None:
         """Let go of this thread's connection."""
@@ -105,13 +121,13 @@ class KeptLink:
         for connection in list(self._all):
             connection.disconnect()
 
-    def _send(self, command: tuple[Argument, ...]) -> object:
+    def _send(self, packed: list[bytes]) -> object:
         mine = self._mine
         connection = mine.connection
         try:
-            if connection is None or mine.pid != os.getpid() or time.monotonic() - mine.used_at_s > _IDLE_S:
+            if connection is None or mine.forks != _forks or time.monotonic() - mine.used_at_s > _IDLE_S:
                 connection = self._take()
-            connection.send_packed_command(connection.pack_command(*command), check_health=False)
+            connection.send_packed_command(packed, check_health=False)
             answer = connection.read_response()
         except NoScriptError:
             raise
@@ -128,9 +144,9 @@ class KeptLink:
 
     def _take(self) -> AbstractConnection:
         mine = self._mine
-        if mine.pid != os.getpid():
+        if mine.forks != _forks:
             # After a fork the parent goes on using its connection.
-            mine.connection, mine.pid = None, os.getpid()
+            mine.connection, mine.forks = None, _forks
         if mine.connection is not None and _is_stale(mine.connection):
             self.drop()
         if mine.connection is None:
