@@ -3,9 +3,11 @@
 import logging
 import threading
 
+from voxgate.accounts.audit import Audit
 from voxgate.accounts.database import Database, DatabaseUnavailableError
 from voxgate.gate.clock import Clock, SystemClock
 from voxgate.gate.events import EventSink, log_event
+from voxgate.logs import clean_fields
 from voxgate.settings import Settings
 from voxgate.speaking import open_artifacts, open_synthesizer
 from voxgate.speech.jobs import open_dispatcher
@@ -71,9 +73,11 @@ class Worker:
         return False
 
     def _work(self, database: Database) -> None:
+        kept_s = self._settings.events_kept_s
+        audit = Audit(database, clock=self._clock, clean=clean_fields, kept_s=kept_s)
         synthesizer = open_synthesizer(self._settings)
         dispatcher = open_dispatcher(
-            JobQueue(database.engine, now_ms=self._clock.now_ms, on_event=self._events),
+            JobQueue(database.engine, now_ms=self._clock.now_ms, on_event=audit.beside(self._events)),
             synthesizer,
             artifacts=open_artifacts(self._settings, self._clock),
             now_ms=self._clock.now_ms,
@@ -86,4 +90,5 @@ class Worker:
         finally:
             dispatcher.stop(STOP_TIMEOUT_S)
             synthesizer.close()
+            audit.close()
             _logger.info("has stopped")

@@ -68,7 +68,8 @@ class ServerSettings(Group):
         str,
         Setting(
             "VOXGATE_DATABASE_URL",
-            "SQLAlchemy address of the accounts and jobs.",
+            "Address of the accounts and jobs: `sqlite:////path/voxgate.db`, or "
+            "`postgresql://user:password@host/database` (extra `postgres`), which several machines can share.",
             default_doc="voxgate.db in the data folder",
             is_secret=True,
         ),
