@@ -1,5 +1,6 @@
 """The gate for other services: nginx, Traefik and Envoy ask whether a request may pass, and for whom."""
 
+import functools
 import json
 from dataclasses import replace
 from typing import cast
@@ -12,7 +13,9 @@ from voxgate.gate.clock import Clock
 from voxgate.gate.decision import Decision
 from voxgate.gate.errors import Refusal
 from voxgate.gate.flask.headers import Header, limit_headers, problem_body, problem_headers
+from voxgate.gate.flask.routes import attach_rule
 from voxgate.gate.memo import Memo
+from voxgate.gate.tiers import BOTH, Rule
 from voxgate.gate.verifying import GuardedRoute
 from voxgate.web.door import gate
 from voxgate.web.edge import EdgeRules, Target, read_target
@@ -23,6 +26,10 @@ NGINX = "nginx"
 _MS = 1000
 
 blueprint = Blueprint("decide", __name__, url_prefix="/api/v1/gate")
+
+
+# The door lets the question in; the credential that it shows is decided within, under the other service's rule.
+_decides_inside = functools.partial(attach_rule, rule=Rule(credentials=BOTH, cookies=False, is_exempt=True))
 
 
 class Edge:
@@ -71,14 +78,14 @@ def add_edge(app: Flask, rules: tuple[str, ...], *, clock: Clock) -> None:
 
 
 @blueprint.get("/decide")
-@gate.exempt
+@_decides_inside
 def decide() -> Response:
     """Decide a request that nginx, Traefik or their like describe in headers."""
     return _answer(_described())
 
 
 @blueprint.route("/decide/path/<rest:original>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-@gate.exempt
+@_decides_inside
 def decide_path(original: str) -> Response:
     """Decide a request that Envoy passes on with its own method, its path behind this one."""
     return _answer(read_target(request.method, quote(f"/{original}")))

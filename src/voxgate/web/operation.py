@@ -114,7 +114,9 @@ class Operation:
     @property
     def takes_cookies(self) -> bool:
         """Whether a browser may show its credential in a cookie."""
-        return self.path.startswith("/api/") and any(kind in self.credentials for kind in ("access", "refresh"))
+        if not self.path.startswith("/api/") or self.path.startswith("/api/v1/gate/"):
+            return False  # another service's form could send a cookie to the gate
+        return any(kind in self.credentials for kind in ("access", "refresh"))
 
     @property
     def every_code(self) -> tuple[str, ...]:
