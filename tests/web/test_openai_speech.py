@@ -3,9 +3,11 @@
 import base64
 import io
 import json
+import re
 import threading
 import wave
 from dataclasses import replace
+from pathlib import Path
 
 import av
 import httpx2
@@ -23,6 +25,7 @@ from voxgate.web import speech_streams
 from voxgate.web.openai_speech import MODELS
 
 TEXT = "Good morning. The quick brown fox jumps over the lazy dog, and then it rests near the river bank."
+GUIDE = Path(__file__).parents[2] / "docs/guides/openai.md"
 ASKED = {"model": "tts-1", "voice": "alloy", "input": TEXT}
 RATE_HZ = 24_000
 SECOND = bytes(2 * RATE_HZ)
@@ -214,6 +217,17 @@ class TestAudio:
             assert mouth.closed == 0
             mouth.may_speak.set()
             assert b"".join(chunks)
+
+    def test_guide_runs(self, app, serve_app, key, tmp_path, monkeypatch):
+        """The program of the guide, as a reader would type it."""
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{serve_app(app)}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+        names = {}
+        for block in re.findall(r"^```py\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            exec(compile(block, str(GUIDE), "exec"), names)  # noqa: S102 -- the project's own page
+        names["client"].close()
+        assert decode((tmp_path / "morning.mp3").read_bytes(), "mp3")[0].any()
 
 
 class TestModels:
