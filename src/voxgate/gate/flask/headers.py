@@ -10,7 +10,7 @@ from typing import Any
 
 from voxgate.gate.decision import Reading
 from voxgate.gate.errors import PROBLEMS, Problem, Refusal
-from voxgate.gate.limits import LimitKind
+from voxgate.gate.limits import Limit, LimitKind
 
 # draft-ietf-httpapi-ratelimit-headers-11; the one place that knows the revision's syntax is limit_headers().
 RATE_LIMIT_DRAFT = 11
@@ -19,6 +19,9 @@ PROBLEM_TYPE = "application/problem+json"
 _ANNOUNCED = 2
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
+# How limits are announced, by the id of the limit.
+_announced: dict[int, tuple[Limit, str, str]] = {}
+_MAX_KEPT = 4096
 _AT_ONCE = ';qu="concurrent-requests"'
 
 Header = tuple[str, str]
@@ -36,6 +39,8 @@ _NAMED_FOR_PAGES = (
     ("content-security-policy", (SECURITY_HEADERS[-1][0], SECURITY_HEADERS[-1][1].replace("default", "object"))),
 )
 _NO_STORE: Header = ("Cache-Control", "no-store")
+_GUARDED = (*SECURITY_HEADERS, _NO_STORE)
+_USUAL = ("Content-Type", "Content-Length")
 # Says that the store was out of reach and the policy let one process decide alone.
 DEGRADED: Header = ("X-Gate-Degraded", "1")
 HSTS: Header = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
@@ -122,19 +127,36 @@ def limit_headers(readings: Sequence[Reading]) -> list[Header]:
     if not readings:
         return []
     if len(readings) > _ANNOUNCED:
-        readings = sorted(readings, key=lambda each: each.remaining / each.limit.quota)[:_ANNOUNCED]
+        shares = [((each.limit.quota - each.used) / each.limit.quota, place) for place, each in enumerate(readings)]
+        readings = [readings[place] for _, place in sorted(shares)[:_ANNOUNCED]]
     policies, states = [], []
     for reading in readings:
         limit = reading.limit
+        kept = _announced.get(id(limit))
+        # The limit is held as well, so that its id cannot become another's.
+        policy, name = kept[1:] if kept is not None and kept[0] is limit else _announce(limit)
         remaining = max(0, limit.quota - reading.used)  # reading.remaining, without a call on every answer
-        measure = _AT_ONCE if limit.kind is LimitKind.AT_ONCE else f";w={limit.window_s}"
-        policies.append(f'"{limit.name}";q={limit.quota}{measure}')
-        states.append(f'"{limit.name}";r={remaining};t={-(-reading.next_free_ms // 1000)}')
+        policies.append(policy)
+        states.append(f"{name};r={remaining};t={-(-reading.next_free_ms // 1000)}")
     return [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(states))]
 
 
-def completed(own: Iterable[Header], added: Iterable[Header], *, is_guarded: bool) -> list[Header]:
+def _announce(limit: Limit) -> tuple[str, str]:
+    """Return a limit's policy and its name as they are written, and keep them."""
+    measure = _AT_ONCE if limit.kind is LimitKind.AT_ONCE else f";w={limit.window_s}"
+    name = f'"{limit.name}"'
+    policy = f"{name};q={limit.quota}{measure}"
+    if len(_announced) >= _MAX_KEPT:
+        _announced.clear()
+    _announced[id(limit)] = (limit, policy, name)
+    return policy, name
+
+
+def completed(own: Sequence[Header], added: Iterable[Header], *, is_guarded: bool) -> list[Header]:
     """Return an answer's own headers, those added, and what every answer has unless it says otherwise itself."""
+    if len(own) == len(_USUAL) and tuple([header[0] for header in own]) == _USUAL and own[0][1] == "application/json":
+        # What nearly every answer has: nothing that could say otherwise.
+        return [*own, *added, *(_GUARDED if is_guarded else SECURITY_HEADERS)]
     complete = list(own)
     names, defaults = set(), _NAMED
     for name, value in complete:
