@@ -1,5 +1,6 @@
 """Names that people choose: which usernames, e-mail addresses and labels are accepted, and how they are compared."""
 
+import hashlib
 import re
 import unicodedata
 
@@ -18,6 +19,11 @@ def normalize(text: str) -> str:
 def fold(text: str) -> str:
     """Return the form by which names are compared: without case, width or composition (Unicode NFKC_Casefold)."""
     return normalize(normalize(text).casefold())
+
+
+def name_digest(identifier: str) -> str:
+    """Return what names an account in a counter; hashed, because people type passwords where a name belongs."""
+    return hashlib.sha256(fold(identifier.strip()).encode()).hexdigest()[:32]
 
 
 def find_username_fault(username: str) -> str | None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from voxgate.accounts.names import name_digest
 from voxgate.cli.frame import data_option, get_account, granted, opened, read_settings
 from voxgate.gate import events
 from voxgate.gate.addresses import parse_address, partition_of
@@ -46,9 +47,15 @@ def show(who: str | None, data: str | None) -> None:
 @click.argument("who")
 @data_option
 def reset(who: str, data: str | None) -> None:
-    """Forget everything that an account or an address has spent."""
+    """Forget everything that an account or an address has spent, wrong passwords for an account too."""
     with opened(data) as services:
-        count = services.store.reset(_bound(services, who)[0])
+        partition = _bound(services, who)[0]
+        count = services.store.reset(partition)
+        if partition.startswith("user:"):
+            account = get_account(services, who)
+            names = (name_digest(account.username), name_digest(account.email))
+            logins = (*(f"login:{name}" for name in names), f"own:{account.subject}", f"known:{account.subject}")
+            count += sum(map(services.store.reset, logins))
     click.echo(f"{count} counter{'' if count == 1 else 's'} of {who} forgotten")
 
 

@@ -1,7 +1,6 @@
 """Guesses at a password: what each spends before it is checked, what a right one is given back, and known devices."""
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,7 +9,7 @@ from flask import Response, after_this_request, request
 
 from voxgate.accounts.devices import DEVICE_LIFETIME_S, Device
 from voxgate.accounts.login import find_user
-from voxgate.accounts.names import find_email_fault, find_username_fault, fold, normalize
+from voxgate.accounts.names import find_email_fault, find_username_fault, name_digest, normalize
 from voxgate.gate import events
 from voxgate.gate.decision import Charge
 from voxgate.gate.errors import Refusal, StoreUnavailableError, VoxgateError
@@ -95,11 +94,6 @@ def remember_device(guess: Guess, subject: str) -> None:
                 DEVICE_COOKIE, token, max_age=DEVICE_LIFETIME_S, secure=True, httponly=True, samesite="Strict"
             )
         return answer
-
-
-def name_digest(identifier: str) -> str:
-    """Return what names an account in a counter; hashed, because people type passwords into this field."""
-    return hashlib.sha256(fold(identifier.strip()).encode()).hexdigest()[:32]
 
 
 def shown_name(identifier: str) -> str:
