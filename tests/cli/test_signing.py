@@ -96,6 +96,17 @@ def test_leaked_key_is_told(run, listed, data):
     assert events[1]["leaked"]
 
 
+def test_key_whose_overlap_is_over_is_shown_as_ended(run, listed, data):
+    """Until the next change takes it out of the file."""
+    (old,) = listed()
+    run("signing", "rotate")
+    path = data / "signing.json"
+    content = json.loads(path.read_text())
+    content["first"][old] = 1
+    path.write_text(json.dumps(content))
+    assert "ended" in listed()[old]
+
+
 def test_key_that_signs_is_not_retired(run, listed):
     """The command names what to do first."""
     (old,) = listed()

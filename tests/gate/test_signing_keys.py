@@ -23,6 +23,7 @@ from voxgate.gate.verifying import Credential, Verifier
 
 INVALID = Refusal("INVALID_TOKEN")
 PAIRS = ("EdDSA", "ES256", "RS256")
+KEY_TEXT = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU2Nzg5"
 SECRET = b"a secret that was made for these tests 0123456789"
 
 
@@ -160,6 +161,12 @@ class TestRotation:
         assert kid in [jwk["kid"] for jwk in ours.jwks()]
         assert place.rotate(overlap_s=60).kid == kid
         assert parts(ours.issue())[0]["kid"] == kid
+
+    def test_empty_folder_can_be_rotated(self, process, place):
+        """There is nothing to overlap with, and a key all the same."""
+        assert place.rotate(overlap_s=60).algorithm == "HS256"
+        ours = process()
+        assert ours.accepts(ours.issue())
 
     def test_racing_rotations_lose_no_key(self, process, place):
         """Eight rotations at once: each token that was issued meanwhile is accepted, and one key signs."""
@@ -300,7 +307,9 @@ class TestFiles:
     @pytest.mark.parametrize(
         "content",
         [
-            "", "{", "[]", '{"keys": 7}', '{"keys": [7]}', '{"keys": []}',
+            "", "{", "[]", '{"first": 7}', '{"keys": [{"kid": "a", "alg": "EdDSA", "made_at_ms": []}]}',
+            '{"keys": [{"kid": "a", "alg": "HS256", "k": "' + KEY_TEXT + '", "ends_at_ms": "x"}]}',
+            '{"keys": 7}', '{"keys": [7]}', '{"keys": []}',
             '{"keys": [{"kid": "../x", "alg": "HS256"}]}', '{"keys": [{"kid": "a", "alg": "none"}]}',
             '{"keys": [{"kid": "a", "alg": "ES256", "kty": "oct", "k": "AA"}]}',
             '{"keys": [{"kid": "a", "alg": "HS256", "kty": "oct", "k": "c2hvcnQ"}]}',

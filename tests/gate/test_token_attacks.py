@@ -13,6 +13,8 @@ import json
 
 import pytest
 from flask import Flask
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from voxgate.gate import Gate, api_keys
 from voxgate.gate.errors import Refusal
@@ -359,6 +361,15 @@ def test_expired_token_says_so_and_only_when_it_was_ours(service):
     assert service.signer.verify_access(token, now_ms=(NOW_S + 60) * 1000) == Refusal("TOKEN_EXPIRED")
     forged = service.signed(key=make_key(str(service.key.algorithm), "theirs"))
     assert service.signer.verify_access(forged, now_ms=(NOW_S + 60) * 1000) == INVALID
+
+
+@settings(deadline=None)
+@given(made=st.binary(max_size=520))
+def test_any_bytes_are_no_signature(made):
+    """T01: whatever stands in its place is refused under every algorithm, and nothing is raised."""
+    for algorithm in ALGORITHMS:
+        token = service_of(algorithm).with_signature(lambda _: made)
+        assert service_of(algorithm).signer.verify_access(token, now_ms=NOW_S * 1000) == INVALID
 
 
 def test_access_token_is_no_refresh_token(service):

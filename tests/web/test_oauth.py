@@ -83,6 +83,14 @@ class TestIntrospect:
         assert introspect(tokens["access_token"], headers) == {"active": False}
         assert introspect(fresh["access_token"], headers)["active"]
 
+    def test_ended_and_expired_keys_are_inactive(self, introspect, client, auth_headers, clock):
+        """A key has an end as well."""
+        terms = {"name": "short", "expires_in": 60}
+        made = client.post(f"{V1}/auth/api-keys", json=terms, headers=auth_headers).get_json()
+        assert introspect(made["api_key"])["exp"] == clock.now_ms() // 1000 + 60
+        clock.advance(60)
+        assert introspect(made["api_key"]) == {"active": False}
+
     def test_administrator_sees_every_token(self, introspect, tokens, bob_headers, services):
         """A resource server introspects with the credential of an administrator."""
         bob = services.accounts.find_by_name(BOB["username"])

@@ -1,6 +1,7 @@
 """Signing keys: which key signs, which verify, and the files that hold them."""
 
-from voxgate.gate.signing.folder import KeyFolder, load_or_create_key
+from voxgate.gate.signing.files import load_or_create_key
+from voxgate.gate.signing.folder import KeyFolder
 from voxgate.gate.signing.keys import ALGORITHMS, MIN_KEY_BYTES, Algorithm, SigningKey
 from voxgate.gate.signing.ring import LOOK_MS, KeyRing, KeySet, ring_of_secret
 

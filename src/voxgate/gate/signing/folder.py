@@ -1,6 +1,5 @@
-"""The files of signing keys: ``secret.key`` holds the first one, ``signing.json`` all that came after it."""
+"""The folder of signing keys: ``secret.key`` holds the first one, ``signing.json`` all that came after it."""
 
-import base64
 import fcntl
 import json
 import os
@@ -13,6 +12,7 @@ from typing import Any
 
 from voxgate.gate.clock import Clock
 from voxgate.gate.errors import ConfigurationError
+from voxgate.gate.signing.files import load_or_create_key, write_private
 from voxgate.gate.signing.keys import (
     MIN_KEY_BYTES,
     Algorithm,
@@ -87,6 +87,12 @@ class KeyFolder:
             OSError: They cannot be read.
         """
         content = self._content()
+        try:
+            return self._read_set(content)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ConfigurationError(str(self.path), "is damaged; put its copy back") from error
+
+    def _read_set(self, content: _Content) -> KeySet:
         first = self._first(content)
         keys = [self._read_key(jwk) for jwk in content.get("keys", ())]
         signing = next((key for key in keys if key.kid == content.get("current")), None)
@@ -162,9 +168,6 @@ class KeyFolder:
         content["keys"].append(jwk)
         return self._read_key(jwk)
 
-    def _has_any(self) -> bool:
-        return self._secret is not None or self.path.exists() or self._secret_path.exists()
-
     def _first(self, content: _Content) -> tuple[SigningKey, bytes] | None:
         """Return the key that tokens without a kid are signed with, and the refresh key derived from it."""
         ends: Mapping[str, int] = content.get("first", {})
@@ -223,7 +226,7 @@ class KeyFolder:
             yield content
             now_ms = self._clock.now_ms()
             content["keys"] = [jwk for jwk in content["keys"] if jwk.get("ends_at_ms", now_ms + 1) > now_ms]
-            _write(self.path, json.dumps(content, indent=1) + "\n")
+            write_private(self.path, json.dumps(content, indent=1) + "\n")
             self._forget_first(content, now_ms)
         finally:
             os.close(lock)
@@ -247,32 +250,6 @@ def read_algorithm(name: str, *, named: str = "JWT_ALGORITHM") -> Algorithm:
     return Algorithm(name)
 
 
-def load_or_create_key(path: Path) -> bytes:
-    """Return the key in a file, made with 256 random bits and mode 0600 when there is none.
-
-    Several processes may start at once: exactly one makes the file, all read the same key.
-
-    Raises:
-        ConfigurationError: The file holds less than 256 bits.
-        OSError: The file can be neither read nor made.
-    """
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = _write_beside(path, secrets.token_urlsafe(MIN_KEY_BYTES) + "\n")
-        try:
-            # A link fails when another process was first, and never shows a half-written key.
-            os.link(temporary, path)
-        except FileExistsError:
-            pass
-        finally:
-            temporary.unlink(missing_ok=True)
-    text = path.read_text(encoding="ascii", errors="replace").strip()
-    key = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)) if re.fullmatch(r"[A-Za-z0-9_-]{43,}", text) else b""
-    if len(key) < MIN_KEY_BYTES:
-        raise ConfigurationError(str(path), "holds no key of 256 bits; remove the file to have a new one made")
-    return key
-
-
 def _is_waiting(jwk: Mapping[str, Any], content: _Content) -> bool:
     return jwk["kid"] != content.get("current") and "ends_at_ms" not in jwk
 
@@ -283,18 +260,3 @@ def _end(content: _Content, kid: str, at_ms: int) -> None:
             jwk["ends_at_ms"] = at_ms
             return
     content["first"][kid] = at_ms
-
-
-def _write(path: Path, text: str) -> None:
-    _write_beside(path, text).replace(path)
-
-
-def _write_beside(path: Path, text: str) -> Path:
-    """Return a new file beside a path, private and on the disk."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    return temporary

@@ -114,7 +114,7 @@ class KeyRing:
         # A file that is gone for the moment removes no key: a disk that is away must not log everybody out.
         if stamp is not None and stamp != self._stamp:
             with self._lock:
-                self._read(stamp)
+                self._read(self._source, stamp)
         if now_ms >= self._next_end_ms:
             with self._lock:
                 self._next_end_ms = self._find_next_end(now_ms)
@@ -126,11 +126,9 @@ class KeyRing:
         found = (key.public_jwk() for key in self._keys.keys if key.lives_at(now_ms))
         return [jwk for jwk in found if jwk is not None]
 
-    def _read(self, stamp: Hashable) -> None:
-        if stamp == self._stamp or self._source is None:
-            return
+    def _read(self, source: KeySource, stamp: Hashable) -> None:
         try:
-            self._take(self._source.read())
+            self._take(source.read())
         except (VoxgateError, OSError):
             _logger.exception("the signing keys have changed and cannot be used; the old ones go on")
         self._stamp = stamp
