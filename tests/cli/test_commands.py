@@ -75,11 +75,13 @@ class TestTop:
 
 
 class TestInit:
-    def test_it_makes_everything_and_says_what_comes_next(self, run, data):
+    def test_it_makes_everything_and_says_what_comes_next(self, run, data, database_kind):
         """A folder for its owner alone, a key, a database and a settings file."""
         result = run("init")
         assert result.exit_code == 0
-        assert {"secret.key", "voxgate.db", "voxgate.toml"} <= {path.name for path in data.iterdir()}
+        made = {path.name for path in data.iterdir()}
+        assert {"secret.key", "voxgate.toml"} <= made
+        assert ("voxgate.db" in made) is (database_kind == "sqlite")
         assert data.stat().st_mode & 0o777 == 0o700
         assert (data / "secret.key").stat().st_mode & 0o777 == 0o600
         assert (data / "voxgate.toml").stat().st_mode & 0o777 == 0o600
@@ -302,7 +304,7 @@ class TestLimits:
 
 
 def log_in(data, subject, *, times):
-    services = open_services(load_settings({"VOXGATE_DATA": str(data)}))
+    services = open_services(load_settings(overrides={"VOXGATE_DATA": str(data)}))
     account = services.accounts.find(subject)
     for _ in range(times):
         services.sessions.open(account, address="", device="")

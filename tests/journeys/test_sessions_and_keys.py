@@ -10,8 +10,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from tests.support.calls import PASSWORD, V1
 from tests.support.served import WIDE
+
+from voxgate.accounts.database import Database
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "sessions-and-keys.md"
 ME = f"{V1}/auth/me"
@@ -141,9 +144,8 @@ def test_deleted_account_leaves_nothing_that_opens_anything(pair, member):
     again = pair.api.join(member.username)
     assert again.subject != member.subject
     assert again.api.get(f"{V1}/tts/audio/{job_id}").code == "JOB_NOT_FOUND"
-    with closing(sqlite3.connect(pair.data / "voxgate.db")) as connection:
-        left = connection.execute("SELECT count(*) FROM job WHERE owner = ?", (member.subject,)).fetchone()
-    assert left == (0,)
+    with closing(Database(pair.database_url)) as database, database.reading() as session:
+        assert session.scalar(text("SELECT count(*) FROM job WHERE owner = :subject"), {"subject": member.subject}) == 0
 
 
 def test_last_seen_is_written_at_the_end_at_the_latest(serve):

@@ -20,6 +20,7 @@ KINDS = ("sqlite", pytest.param("postgres", marks=pytest.mark.postgres))
 ON_THE_FILE_ALONE = {
     "tests/browser/": "asks a browser, whatever keeps the accounts",
     "tests/cli/test_certificates.py": "makes files",
+    "tests/cli/test_commands.py::TestTop": "asks nothing of a database",
     "tests/cli/test_doctor.py": "looks at files; what it finds of PostgreSQL stands in test_doctor_postgres.py",
     "tests/cli/test_say.py": "speaks without a database",
     "tests/cli/test_serve.py": "is about the port and the processes",

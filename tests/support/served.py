@@ -33,6 +33,7 @@ class Process:
 
     def __init__(self, *arguments: str, data: Path, settings: dict[str, str] | None = None) -> None:
         self.data = data
+        self.database_url = f"sqlite:///{data / 'voxgate.db'}"
         self._has_ended = False
         self._home = data.parent / f"{data.name}-home"
         self._home.mkdir(exist_ok=True)
@@ -152,6 +153,7 @@ class Starter:
     def __call__(self, data: str = "data", *, workers: int = 1, **settings: str) -> Served:
         """Start a service."""
         served = Served(self._folder / data, workers=workers, settings=self._find_database(data) | settings)
+        served.database_url = self._urls.get(data, served.database_url)
         self._started.append(served)
         return served
 
