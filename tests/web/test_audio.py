@@ -4,9 +4,12 @@ import io
 import re
 import wave
 
+import av
 import pytest
 import soundfile
 from tests.support.service import V1
+
+from voxgate.speech.formats.registry import FORMATS
 
 
 @pytest.fixture
@@ -41,6 +44,21 @@ class Test200:
         assert answer.mimetype == "audio/mpeg"
         samples, rate = soundfile.read(io.BytesIO(answer.data))
         assert len(samples) / rate == pytest.approx(job["duration_s"], abs=0.2)
+
+    @pytest.mark.parametrize("name", FORMATS)
+    def test_every_format_is_kept_and_sent(self, speak, client, auth_headers, name):
+        """A job of every format gives a file of its type and true length, at the rate that was asked for."""
+        job = speak(output_format=name, sample_rate=16_000)
+        answer = client.get(job["audio_url"], headers=auth_headers)
+        assert (job["status"], answer.mimetype) == ("done", FORMATS[name].media_type)
+        assert answer.headers["Content-Length"] == str(len(answer.data))
+        assert answer.headers["Content-Disposition"].endswith(f".{name}")
+        if name == "pcm":
+            assert len(answer.data) / 2 / 16_000 == pytest.approx(job["duration_s"], abs=0.001)
+        else:
+            with av.open(io.BytesIO(answer.data)) as file:
+                seconds = sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0))
+            assert seconds == pytest.approx(job["duration_s"], abs=0.2)
 
     def test_name_is_made_by_the_server(self, fetch, spoken):
         """The file name has nothing of the caller in it."""

@@ -63,6 +63,9 @@ class GenerateBody(Body):
     )
     speed: float = Field(1.0, description="Ratio of the speaking rate, 0.5 to 2.0.")
     pitch: float = Field(0.0, description="Shift of the pitch in semitones, -10 to 10.")
+    sample_rate: int | None = Field(
+        None, description="Samples per second, 8000 to 48000; otherwise the voice's, or the format's own."
+    )
 
 
 class Registered(Answer):

@@ -137,6 +137,7 @@ def _read_request() -> SpeechRequest | Refusal:
         output_format=body.output_format,
         speed_ratio=body.speed,
         pitch_semitones=body.pitch,
+        sample_rate_hz=body.sample_rate,
     )
     synthesizer = services().synthesizer
     found = find_faults(

@@ -77,6 +77,7 @@ class Job:
         started_at_ms: When it was first begun.
         finished_at_ms: When it ended.
         expires_at_ms: While it is active, when it is given up; afterwards, when its audio is gone.
+        sample_rate_hz: Sample rate that was asked for; None for the voice's or the format's own.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Job:
     started_at_ms: int | None
     finished_at_ms: int | None
     expires_at_ms: int
+    sample_rate_hz: int | None
 
     @property
     def progress_ratio(self) -> float:

@@ -60,8 +60,10 @@ class JobQueue:
         on_event: EventSink = ignore_event,
     ) -> None:
         self._writing = engine
-        # Read by the accounts' database, which on SQLite then does not take the write lock.
-        self._reading = engine.execution_options(is_reading=True)
+        # Read by the accounts' database, which on SQLite then does not take the write lock; on PostgreSQL a question
+        # that stands alone spares two trips.
+        alone = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {}
+        self._reading = engine.execution_options(is_reading=True, **alone)
         self._now_ms = now_ms
         self._queue_max = queue_max
         self._lease_ms = int(lease_s * 1000)
@@ -94,6 +96,7 @@ class JobQueue:
             "output_format": request.output_format,
             "speed_ratio": request.speed_ratio,
             "pitch_semitones": request.pitch_semitones,
+            "sample_rate_hz": request.sample_rate_hz,
             "fingerprint": fingerprint,
             "characters": len(request.text),
             "segments_done": 0,
@@ -283,7 +286,7 @@ def _connection(engine: Engine) -> Iterator[Connection]:
         # PostgreSQL quotes the row from the second line on.
         raise JobsUnavailableError(str(error.orig).partition("\n")[0]) from None
     except PoolTimeoutError as error:
-        raise JobsUnavailableError("no connection came free in time") from error
+        raise JobsUnavailableError(f"no connection: {error}") from error
 
 
 def _job(row: Row[tuple[object, ...]]) -> Job:

@@ -119,6 +119,7 @@ class JobRunner:
             output_format=job.output_format,
             speed_ratio=job.speed_ratio,
             pitch_semitones=job.pitch_semitones,
+            sample_rate_hz=job.sample_rate_hz,
         )
         spoken: list[Spoken] = []
         artifact = self._artifacts.write(
