@@ -32,7 +32,9 @@ def end_rows(
         wanted.append(UserSession.session_id != but)
     if before_ms is not None:
         wanted.append(UserSession.created_at_ms < before_ms)
-    rows = list(session.scalars(select(UserSession).where(*wanted).with_for_update()))
+    # In the order in which everybody's are ended, so that the two never wait for each other.
+    chosen = select(UserSession).where(*wanted).order_by(UserSession.session_id)
+    rows = list(session.scalars(chosen.with_for_update()))
     return rows, mark_ended(rows, now_ms=now_ms)
 
 
