@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import TypedDict, Unpack
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from voxgate.accounts.account import PREMIUM, ROLES, Account, is_id
 from voxgate.accounts.changing import AccountChanges
 from voxgate.accounts.database import Database
+from voxgate.accounts.deletion import delete_account
 from voxgate.accounts.limit_terms import find_limit_faults, merge_limits
 from voxgate.accounts.login import find_user
-from voxgate.accounts.models import ApiKey, TierRow, User, UserSession
+from voxgate.accounts.models import TierRow, User
 from voxgate.accounts.password_rules import PasswordRules, rules_for
 from voxgate.accounts.passwords import Hasher
 from voxgate.accounts.registration import Registrar, Registration
@@ -241,26 +242,8 @@ class Accounts:
         if isinstance(proven, Refusal):
             return proven
 
-        def disable(user: User, _session: Session) -> Refusal | None:
-            if proven is not None and user.password_hash != proven.password_hash:
-                return Refusal("WRONG_PASSWORD")
-            user.is_active = False
-            return None
-
-        # Disabled first: once the store knows that, nothing of the account is accepted any more, whatever fails below.
-        disabled = self._changes.make(subject, disable, ends_sessions=True)
-        if isinstance(disabled, Refusal):
-            return disabled
-        with self._database.session() as session:
-            session.execute(select(User.subject).where(User.subject == subject).with_for_update())
-            sessions = list(session.scalars(select(UserSession).where(UserSession.subject == subject)))
-            key_ids = list(session.scalars(select(ApiKey.key_id).where(ApiKey.subject == subject)))
-            for table in (UserSession, ApiKey, User):
-                session.execute(delete(table).where(table.subject == subject))
-        for key_id in key_ids:
-            self._store.end_key(key_id, subject=subject)
-        tell_ends(self._store, sessions)
-        return None
+        known_hash = None if proven is None else proven.password_hash
+        return delete_account(self._database, self._store, self._changes, subject=subject, known_hash=known_hash)
 
     def _prove(self, subject: str, password: str) -> User | Refusal:
         """Return the row of an account for its password; one hash, whatever the answer."""
@@ -287,5 +270,9 @@ class Accounts:
 
 
 def is_tier(session: Session, name: str) -> bool:
-    """Tell whether there is a tier of this name, built in or defined as data."""
-    return name in TIERS or (name.isprintable() and session.get(TierRow, name) is not None)
+    """Tell whether there is a tier of this name, built in or defined as data.
+
+    Its row stays as it is until the caller's transaction ends: whoever changes the tier afterwards finds the account.
+    """
+    row = session.get(TierRow, name, with_for_update={"read": True}) if name.isprintable() else None
+    return row is not None or name in TIERS
