@@ -33,6 +33,9 @@ class Beliefs:
 
     def learn(self, query: Query, changed: Changed) -> None:
         """Believe from now on what the store has said of the credential of a query."""
+        if changed == Changed(changed.subject):
+            self.known.pop(query.credential_id, None)  # the usual again
+            return
         if len(self.known) >= CAPACITY:
             self.known.clear()
         self.known[query.credential_id] = changed
