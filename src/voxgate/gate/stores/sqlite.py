@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voxgate.gate.clock import Clock, SystemClock
-from voxgate.gate.decision import Changed, Charge, Decision, Query, Reading, State, Unknown
+from voxgate.gate.decision import Changed, Charge, Decision, Query, Reading, SessionState, State, Unknown
 from voxgate.gate.errors import Refusal
 from voxgate.gate.limits import LimitKind
 from voxgate.gate.principal import CredentialKind, Principal
@@ -54,6 +54,8 @@ class SqliteStore:
         """Record a state; never revives what has ended, never replaces a newer account."""
         with self._file as connection:
             records.put_record(connection, state)
+            if not isinstance(state, SessionState):  # which lifts no refusal
+                self._file.note_change()
 
     def end_session(self, session_id: str, *, expires_at_ms: int, subject: str | None = None) -> None:
         """End a session for ever, known or not; holds from the next decision of any process."""
@@ -61,11 +63,13 @@ class SqliteStore:
             connection.execute(
                 sql.END_SESSION, (records.to_sql(session_id), records.to_sql(subject or ""), expires_at_ms)
             )
+            self._file.note_change()
 
     def end_key(self, key_id: str, *, subject: str | None = None) -> None:
         """Revoke an API key for ever, known or not; holds from the next decision of any process."""
         with self._file as connection:
             connection.execute(sql.END_KEY, (records.to_sql(key_id), records.to_sql(subject or "")))
+            self._file.note_change()
 
     def usage(self, charges: Sequence[Charge]) -> tuple[Reading, ...]:
         """Read limits without spending; every charge names its partition."""
@@ -87,14 +91,16 @@ class SqliteStore:
                 if isinstance(counter, Leases | Window):
                     row = (partition, charge.limit.counter, counter.release(lease_id), counter.ends_at_ms)
                     connection.execute(sql.PUT_WINDOW, row)
+                    self._file.note_change()
 
     def reset(self, partition: str) -> int:
         """Forget every counter of a partition; returns how many there were."""
         with self._file as connection:
+            self._file.note_change()
             return connection.execute(sql.RESET_PARTITION, (records.to_sql(partition),)).rowcount
 
-    def version(self) -> int:
-        """Return a number that changes with every change that another process has made."""
+    def version(self) -> object:
+        """Return what differs after every change that may lift a refusal, whichever process has made it."""
         return self._file.version()
 
     def ping(self) -> None:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from voxgate.gate.errors import StoreUnavailableError
+from voxgate.gate.stores.change_count import ChangeCount
 from voxgate.gate.stores.sqlite_schema import make_tables
 
 # SQLite's own busy waiting is unfair: under contention single calls stalled for 1.9 s. Short tries of our own are fair.
@@ -25,6 +26,12 @@ class SqliteFile:
         self._budget_s = budget_s
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        # SQLite's own data_version asks the file, and changes with every request that another process has counted.
+        self._changes = ChangeCount(path.with_name(f"{path.name}-changes"))
+        self.version = self._changes.read
+        """Returns what differs as soon as a process has noted a change."""
+        self.note_change = self._changes.increase
+        """Notes a change that may lift a refusal; within a turn, so that whoever sees it waits for what has changed."""
 
     def __enter__(self) -> sqlite3.Connection:
         """Hold the file alone for one transaction: threads queue on a lock, processes on the file.
@@ -64,15 +71,6 @@ class SqliteFile:
             self._lock.release()
         if isinstance(error, sqlite3.Error):
             raise self._unavailable(error) from error
-
-    def version(self) -> int:
-        """Return a number that changes when another connection has changed the file."""
-        with self._lock:
-            try:
-                row = self._connection.execute("PRAGMA data_version").fetchone() if self._connection else (0,)
-            except sqlite3.Error:
-                return -1
-            return int(row[0])
 
     def close(self) -> None:
         """Close the file; the next transaction opens it again."""
