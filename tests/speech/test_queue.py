@@ -38,11 +38,13 @@ def queue(engine, clock, events):
 class TestSubmit:
     def test_submitted_job_waits_with_everything_it_was_asked(self, queue):
         """What was asked is in the row, and the answer is the row."""
-        request = SpeechRequest("Good day.", "Kore", "mp3", 1.5, -2.0, sample_rate_hz=16_000)
+        settings = {"sample_rate_hz": 16_000, "language": "vi", "input_format": "ssml"}
+        request = SpeechRequest("Good day.", "Kore", "mp3", 1.5, -2.0, **settings)
         job = queue.submit(request, owner="ann", fingerprint=FINGERPRINT)
         assert job == queue.find(job.id, "ann")
         asked = (job.text, job.voice_name, job.output_format, job.speed_ratio, job.pitch_semitones)
-        assert (*asked, job.sample_rate_hz) == ("Good day.", "Kore", "mp3", 1.5, -2.0, 16_000)
+        assert asked == ("Good day.", "Kore", "mp3", 1.5, -2.0)
+        assert {name: getattr(job, name) for name in settings} == settings
         assert (job.state, job.characters, job.created_at_ms) == (JobState.QUEUED, 9, START_MS)
         assert (job.progress_ratio, job.is_active, job.attempts) == (0.0, True, 0)
 

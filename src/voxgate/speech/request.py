@@ -3,10 +3,13 @@
 import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
 from voxgate.speech.engines.base import MAX_SPEED_RATIO, MIN_SPEED_RATIO
 from voxgate.speech.formats.registry import FORMATS
 from voxgate.speech.text import tidy
+
+InputFormat = Literal["text", "ssml"]
 
 DEFAULT_VOICE = "Alnilam"
 DEFAULT_FORMAT = "wav"
@@ -31,6 +34,8 @@ class SpeechRequest:
         speed_ratio: 0.5 to 2.0; the audio lasts 1/speed_ratio as long as at 1.0.
         pitch_semitones: -10 to 10.
         sample_rate_hz: One of the format's rates; None for the engine's, or the format's own.
+        language: The language to speak, as BCP 47 has it; empty to guess it from the text.
+        input_format: Whether the text is plain or SSML.
     """
 
     text: str
@@ -39,6 +44,8 @@ class SpeechRequest:
     speed_ratio: float = 1.0
     pitch_semitones: float = 0.0
     sample_rate_hz: int | None = None
+    language: str = ""
+    input_format: InputFormat = "text"
 
 
 @dataclass(frozen=True, slots=True)

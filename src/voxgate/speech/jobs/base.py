@@ -78,6 +78,8 @@ class Job:
         finished_at_ms: When it ended.
         expires_at_ms: While it is active, when it is given up; afterwards, when its audio is gone.
         sample_rate_hz: Sample rate that was asked for; None for the voice's or the format's own.
+        language: BCP 47 language that was asked for; None to guess it.
+        input_format: ``text`` or ``ssml``; None is ``text``.
     """
 
     id: str
@@ -107,6 +109,8 @@ class Job:
     finished_at_ms: int | None
     expires_at_ms: int
     sample_rate_hz: int | None
+    language: str | None
+    input_format: str | None
 
     @property
     def progress_ratio(self) -> float:

@@ -97,6 +97,8 @@ class JobQueue:
             "speed_ratio": request.speed_ratio,
             "pitch_semitones": request.pitch_semitones,
             "sample_rate_hz": request.sample_rate_hz,
+            "language": request.language,
+            "input_format": request.input_format,
             "fingerprint": fingerprint,
             "characters": len(request.text),
             "segments_done": 0,

@@ -120,6 +120,8 @@ class JobRunner:
             speed_ratio=job.speed_ratio,
             pitch_semitones=job.pitch_semitones,
             sample_rate_hz=job.sample_rate_hz,
+            language=job.language or "",
+            input_format="ssml" if job.input_format == "ssml" else "text",
         )
         spoken: list[Spoken] = []
         artifact = self._artifacts.write(

@@ -40,6 +40,8 @@ job = Table(
     Column("finished_at_ms", BigInteger),
     Column("expires_at_ms", BigInteger, nullable=False),
     Column("sample_rate_hz", Integer),
+    Column("language", String(40)),
+    Column("input_format", String(8)),
     # The claim reads this index alone: what waits, whose it is, and its age.
     Index("ix_job_claim", "state", "lease_until_ms", "attempts", "owner", "created_at_ms", "id"),
     Index("ix_job_owner", "owner", "created_at_ms", "id"),
