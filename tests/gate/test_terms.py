@@ -174,6 +174,13 @@ class TestKey:
             assert limits_of(self.ask_by(ask, key, policy="two"))[2] == ("key-two", 1)
         assert len(trips) == 5
 
+    def test_more_credentials_than_are_remembered_are_asked_about_again(self, ask, key, issuer, trips, monkeypatch):
+        """Two where one is remembered: each of their requests learns anew."""
+        monkeypatch.setattr("voxgate.gate.beliefs.CAPACITY", 1)
+        other = issuer.new_key("ann", limits={"*": "1 per minute"}).text
+        assert [limits_of(self.ask_by(ask, each))[1][1] for each in (key, other, key)] == [2, 1, 2]
+        assert len(trips) == 6
+
 
 class TestNetworks:
     @pytest.fixture
