@@ -1,7 +1,6 @@
-"""What every test of the accounts stands on: a real database file, the real store, and a clock that is given."""
+"""What every test of the accounts stands on: a real database, the real store, and a clock that is given."""
 
 import secrets
-import shutil
 from dataclasses import dataclass
 
 import pytest
@@ -31,24 +30,9 @@ class GivenClock:
         return self.at_ms
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory):
-    """A migrated file to copy: migrating anew for each test would take most of the time."""
-    path = tmp_path_factory.mktemp("template") / "voxgate.db"
-    database = Database(f"sqlite:///{path}")
-    database.migrate()
-    database.close()
-    return path
-
-
 @pytest.fixture
-def database_path(template, tmp_path):
-    return shutil.copy(template, tmp_path / "voxgate.db")
-
-
-@pytest.fixture
-def database(database_path):
-    opened = Database(f"sqlite:///{database_path}")
+def database(database_url):
+    opened = Database(database_url)
     yield opened
     opened.close()
 
