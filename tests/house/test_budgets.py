@@ -20,7 +20,7 @@ ROOMS_OF = {
     "bcrypt": ("accounts/",),
     "av": ("speech/formats/ffmpeg.py",),
     "click": ("cli/",),
-    "ctypes": ("speech/engines/espeak_worker.py",),
+    "ctypes": ("speech/engines/espeak_worker.py", "speech/engines/sonic.py"),
     "espeakng_loader": ("speech/engines/",),
     "flask": ("gate/flask/", "web/", "testing/"),
     "granian": ("cli/",),

@@ -57,7 +57,7 @@ def pool():
 def test_processes_start_when_first_needed_and_are_kept(pool: WorkerPool):
     """No process before the first exchange; then one process answers them all."""
     assert pool.pids() == []
-    assert [pool.ask(exchange("count")) for _ in range(3)] == [b"1", b"2", b"3"]
+    assert [pool.ask(exchange("count")).pcm for _ in range(3)] == [b"1", b"2", b"3"]
     assert len(pool.pids()) == 1
     assert pool.restarts == 0
 
@@ -65,7 +65,7 @@ def test_processes_start_when_first_needed_and_are_kept(pool: WorkerPool):
 def test_crash_is_tried_once_more_on_a_fresh_worker(pool: WorkerPool):
     """What killed a worker by its history is answered by a fresh one."""
     pool.ask(exchange("count"))
-    assert pool.ask(exchange("die at second")) == b"1"
+    assert pool.ask(exchange("die at second")).pcm == b"1"
     assert pool.restarts == 1
 
 
@@ -76,7 +76,7 @@ def test_crash_on_a_fresh_worker_too_is_told(pool: WorkerPool, what):
         pool.ask(exchange(what))
     assert failure.value.reason == "engine_crashed"
     assert pool.restarts == 2
-    assert pool.ask(exchange("count")) == b"1"
+    assert pool.ask(exchange("count")).pcm == b"1"
 
 
 @pytest.mark.parametrize("what", ["hang", "deaf"])
@@ -85,7 +85,7 @@ def test_hang_ends_by_the_deadline(pool: WorkerPool, what):
     with pytest.raises(EngineError) as failure:
         pool.ask(exchange(what, deadline_s=0.2, pcm=b"x" * (1 << 20) if what == "deaf" else b""))
     assert failure.value.reason in {"deadline_exceeded", "engine_crashed"}
-    assert pool.ask(exchange("count")) == b"1"
+    assert pool.ask(exchange("count")).pcm == b"1"
 
 
 def test_refusal_costs_no_worker(pool: WorkerPool):
@@ -93,7 +93,7 @@ def test_refusal_costs_no_worker(pool: WorkerPool):
     pool.ask(exchange("count"))
     with pytest.raises(EngineError, match="audio_too_long: by far"):
         pool.ask(exchange("refuse"))
-    assert pool.ask(exchange("count")) == b"3"
+    assert pool.ask(exchange("count")).pcm == b"3"
     assert pool.restarts == 0
 
 
@@ -102,7 +102,7 @@ def test_worker_that_died_while_idle_costs_no_try(pool: WorkerPool):
     pool.ask(exchange("count"))
     os.kill(pool.pids()[0], 9)
     os.waitid(os.P_PID, pool._seats[0].worker.pid, os.WEXITED | os.WNOWAIT)
-    assert pool.ask(exchange("count")) == b"1"
+    assert pool.ask(exchange("count")).pcm == b"1"
     assert pool.restarts == 0
 
 
@@ -113,7 +113,7 @@ def test_threads_are_served_in_the_order_in_which_they_came(pool: WorkerPool, tm
     answers = {}
 
     def ask(name: str, *what, **fields) -> None:
-        answers[name] = pool.ask(exchange(*what, **fields))
+        answers[name] = pool.ask(exchange(*what, **fields)).pcm
 
     threads = [threading.Thread(target=ask, args=("first", "wait"), kwargs={"fifo": str(fifo)})]
     threads[0].start()

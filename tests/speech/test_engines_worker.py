@@ -9,7 +9,7 @@ from pathlib import Path
 import espeakng_loader
 import pytest
 
-from voxgate.speech.engines import espeak_worker
+from voxgate.speech.engines import espeak_worker, sonic
 from voxgate.speech.engines.espeak_data import link_data, read_catalogue
 from voxgate.speech.engines.worker_process import WorkerProcess
 from voxgate.speech.errors import EngineError
@@ -112,9 +112,9 @@ def test_variants_leave_no_file(ask, workplace: Path):
 def test_end_of_audio_is_lengthened_and_cut_only_in_silence():
     """A sound is never cut to fit."""
     loud, still = struct.pack("<h", 9000), b"\0\0"
-    assert espeak_worker._fitted(loud * 2, 4) == loud * 2 + still * 2
-    assert espeak_worker._fitted(loud * 2 + still * 3, 3) == loud * 2 + still
-    assert espeak_worker._fitted(loud * 5, 3) == loud * 5
+    assert sonic._fitted(loud * 2, 4) == loud * 2 + still * 2
+    assert sonic._fitted(loud * 2 + still * 3, 3) == loud * 2 + still
+    assert sonic._fitted(loud * 5, 3) == loud * 5
 
 
 def test_library_that_does_not_open_is_told_in_the_greeting(tmp_path):

@@ -167,7 +167,7 @@ class Synthesizer:
     def _speak_segment(self, plan: _Plan, utterance: Utterance, index: int) -> bytes:
         deadline_s = self._segment_deadline_s
         try:
-            pcm = self._engines.speak(plan.voice, utterance)
+            pcm = self._engines.speak(plan.voice, utterance).pcm
             return self._engines.resample(pcm, from_hz=plan.engine_hz, to_hz=plan.rate_hz, deadline_s=deadline_s)
         except EngineError as error:
             raise SynthesisFailedError(error.reason, index) from error

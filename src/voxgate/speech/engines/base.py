@@ -41,6 +41,7 @@ class Utterance:
         pitch_semitones: -10 to 10; an engine without that ability is always asked for 0.
         max_audio_s: More audio than this is refused with ``audio_too_long``.
         deadline_s: Longer work than this is ended with ``deadline_exceeded``.
+        is_continued: The sentence goes on in the next utterance, so no pause is wanted after this one.
     """
 
     text: str
@@ -50,6 +51,33 @@ class Utterance:
     pitch_semitones: float
     max_audio_s: float
     deadline_s: float
+    is_continued: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Where a word begins.
+
+    Attributes:
+        offset: In the utterance's text, in characters.
+        at_s: In its audio.
+    """
+
+    offset: int
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """One segment as it was spoken.
+
+    Attributes:
+        pcm: The whole audio: 16-bit mono PCM, little-endian.
+        words: Where words begin, as far as the engine knows; empty when it does not.
+    """
+
+    pcm: bytes
+    words: tuple[Word, ...] = ()
 
 
 class Engine(Protocol):
@@ -74,11 +102,11 @@ class Engine(Protocol):
     def voices(self) -> tuple[Voice, ...]:
         """Give every voice of the engine, in the order to be listed."""
 
-    def speak(self, utterance: Utterance) -> bytes:
+    def speak(self, utterance: Utterance) -> Speech:
         """Speak one segment.
 
         Returns:
-            The whole audio of the segment: 16-bit mono PCM, little-endian.
+            Its audio and, if the engine knows them, its words; a text that has no sound gives none.
 
         Raises:
             EngineError: The segment cannot be spoken within its bounds.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import espeakng_loader
 
-from voxgate.speech.engines.base import Ability, Utterance, Voice
+from voxgate.speech.engines.base import Ability, Speech, Utterance, Voice
 from voxgate.speech.engines.espeak_data import DEFAULT_PITCH_LINE, LanguageVoice, read_catalogue
 from voxgate.speech.engines.espeak_program import SAMPLE_RATE_HZ, EspeakProgram, EspeakUtterance
 from voxgate.speech.engines.languages import DEFAULT_LANGUAGE
@@ -39,7 +39,7 @@ class EspeakEngine:
         spoken = [Voice(one.name, one.name, _NAME, one.title, "male") for one in self._languages.values()]
         return (*named, *spoken)
 
-    def speak(self, utterance: Utterance) -> bytes:
+    def speak(self, utterance: Utterance) -> Speech:
         """Speak one segment; see `Engine.speak`."""
         language = self._languages.get(utterance.language) or self._languages[DEFAULT_LANGUAGE]
         preset = self._presets.get(utterance.voice_name)
@@ -52,6 +52,7 @@ class EspeakEngine:
                 pitch_line=_shifted(pitch_line, utterance.pitch_semitones),
                 rate_ratio=preset.rate_ratio if preset else 1.0,
                 speed_ratio=utterance.speed_ratio,
+                is_continued=utterance.is_continued,
             ),
             max_audio_s=utterance.max_audio_s,
             deadline_s=utterance.deadline_s,

@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from voxgate.speech.engines.base import Speech, Word
 from voxgate.speech.engines.espeak_workplace import Workplace
 from voxgate.speech.engines.pool import WorkerPool
 from voxgate.speech.engines.worker_process import Exchange, WorkerProcess
@@ -28,6 +29,7 @@ class EspeakUtterance:
         pitch_line: Base and top of the melody, as in a voice file.
         rate_ratio: Pace of the voice at speed 1, where 1.0 is 175 words a minute.
         speed_ratio: How much faster than that.
+        is_continued: Whether the pause at the end of a sentence is left out.
     """
 
     text: str
@@ -36,6 +38,7 @@ class EspeakUtterance:
     pitch_line: tuple[int, int]
     rate_ratio: float
     speed_ratio: float
+    is_continued: bool = False
 
 
 class EspeakProgram:
@@ -46,8 +49,8 @@ class EspeakProgram:
         self._workplace: Workplace | None = None
         self.pool = WorkerPool(self._start, size=workers)
 
-    def speak(self, utterance: EspeakUtterance, *, max_audio_s: float, deadline_s: float) -> bytes:
-        """Give the audio of one segment as 16-bit mono PCM at 22,050 Hz.
+    def speak(self, utterance: EspeakUtterance, *, max_audio_s: float, deadline_s: float) -> Speech:
+        """Give the audio of one segment as 16-bit mono PCM at 22,050 Hz, and where its words begin.
 
         Raises:
             EngineError: As `WorkerPool.ask` says.
@@ -61,10 +64,12 @@ class EspeakProgram:
             "pitch_line": utterance.pitch_line,
             "rate_ratio": utterance.rate_ratio,
             "speed_ratio": utterance.speed_ratio,
+            "has_end_pause": not utterance.is_continued,
             "max_samples": int(max_audio_s * SAMPLE_RATE_HZ),
         }
         max_bytes = int(max_audio_s * SAMPLE_RATE_HZ * BYTES_PER_SAMPLE * 2)
-        return self.pool.ask(Exchange(request, b"", max_bytes, deadline_s))
+        answer = self.pool.ask(Exchange(request, b"", max_bytes, deadline_s))
+        return Speech(answer.pcm, read_words(answer.header.get("words"), sample_rate_hz=SAMPLE_RATE_HZ))
 
     def retime(
         self, pcm: bytes, *, sample_rate_hz: int, speed_ratio: float, pitch_semitones: float, deadline_s: float
@@ -82,7 +87,7 @@ class EspeakProgram:
             "speed_ratio": speed_ratio,
             "pitch_ratio": 2 ** (pitch_semitones / 12),
         }
-        return self.pool.ask(Exchange(request, pcm, len(pcm) * _RETIME_SLACK + sample_rate_hz, deadline_s))
+        return self.pool.ask(Exchange(request, pcm, len(pcm) * _RETIME_SLACK + sample_rate_hz, deadline_s)).pcm
 
     def resample(self, pcm: bytes, *, from_hz: int, to_hz: int, deadline_s: float) -> bytes:
         """Give finished audio of any engine another sample rate, of exactly the same duration.
@@ -97,7 +102,7 @@ class EspeakProgram:
             "from_hz": from_hz,
             "to_hz": to_hz,
         }
-        return self.pool.ask(Exchange(request, pcm, len(pcm) * to_hz // from_hz + BYTES_PER_SAMPLE, deadline_s))
+        return self.pool.ask(Exchange(request, pcm, len(pcm) * to_hz // from_hz + BYTES_PER_SAMPLE, deadline_s)).pcm
 
     def close(self) -> None:
         """End every worker process and remove their folder."""
@@ -117,3 +122,11 @@ class EspeakProgram:
             return WorkerProcess((sys.executable, "-I", str(_WORKER)), folder)
         except OSError as error:  # no room for the folder, or no more processes
             raise EngineError("engine_unavailable", str(error)) from error
+
+
+def read_words(told: object, *, sample_rate_hz: int) -> tuple[Word, ...]:
+    """Read pairs of offset and sample as a worker program tells them; what is no such pair is left out."""
+    if not isinstance(told, list):
+        return ()
+    pairs = [pair for pair in told if isinstance(pair, list) and [type(part) for part in pair] == [int, int]]
+    return tuple(Word(offset, at / sample_rate_hz) for offset, at in pairs)

@@ -9,13 +9,15 @@ parent. (PR_SET_PDEATHSIG would end it with the parent's *thread* that started i
 
 Request:  u32 size, JSON ``{"op": "speak" | "retime" | "resample", ...}``; all but the first are followed by
           ``pcm_bytes`` of audio.
-Answer:   u32 size, JSON ``{"pcm_bytes": n}`` and n bytes of audio, or ``{"error": reason, "detail": text}``.
+Answer:   u32 size, JSON ``{"pcm_bytes": n}`` and n bytes of audio, or ``{"error": reason, "detail": text}``; with
+          speech also ``"words"``: pairs of an offset in the text and the sample at which that word begins.
 Greeting: u32 size, JSON ``{"sample_rate_hz": n}`` or an error, once, when ready. Integers are little-endian.
 Audio is 16-bit mono, little-endian. The working folder holds ``espeak-ng-data``, in which this process may write
 ``voices/!v``.
 """
 
 import ctypes
+import functools
 import importlib.util
 import json
 import math
@@ -41,62 +43,32 @@ _TEXT_IS_UTF8 = 1  # never espeakSSML (0x10): its <audio> opens files, its <brea
 _END_PAUSE = 0x1000
 _BY_CHARACTER = 1
 _RATE = 1
-_SILENCE = 64  # of 32,768
+_WORD = 1
+_MAX_WORDS = 2000  # of one segment; the numbers of a text give several for each word
 
-_OnAudio = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+Words = list[tuple[int, int]]
+"""Offset in the text and sample in the audio of each word."""
+
+
+class _Event(ctypes.Structure):
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", ctypes.c_void_p),
+    )
+
+
+_OnAudio = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
 _OnUri = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p)
 
 
 class RefusedError(Exception):
     """The request cannot be answered; the arguments are a reason and a detail."""
-
-
-class Sonic:
-    """libsonic, which libespeak-ng exports: changes the duration and pitch of finished audio."""
-
-    def __init__(self, library: ctypes.CDLL) -> None:
-        self._library = library
-        library.sonicCreateStream.restype = ctypes.c_void_p
-        library.sonicCreateStream.argtypes = [ctypes.c_int, ctypes.c_int]
-        for name in ("sonicSetSpeed", "sonicSetPitch", "sonicSetRate"):
-            getattr(library, name).argtypes = [ctypes.c_void_p, ctypes.c_float]
-        library.sonicWriteShortToStream.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
-        library.sonicReadShortFromStream.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
-        for name in ("sonicSamplesAvailable", "sonicFlushStream", "sonicDestroyStream"):
-            getattr(library, name).argtypes = [ctypes.c_void_p]
-
-    def retime(self, pcm: bytes, *, sample_rate_hz: int, speed_ratio: float, pitch_ratio: float) -> bytes:
-        """Give the audio ``speed_ratio`` times as fast and ``pitch_ratio`` times as high; its duration is exact."""
-        changed = self._change(pcm, sample_rate_hz, {"sonicSetSpeed": speed_ratio, "sonicSetPitch": pitch_ratio})
-        return _fitted(changed, round(len(pcm) / 2 / speed_ratio))
-
-    def resample(self, pcm: bytes, *, from_hz: int, to_hz: int) -> bytes:
-        """Give the same sound at another sample rate; its duration is exact to the sample."""
-        wanted = round(len(pcm) / 2 * to_hz / from_hz)
-        if to_hz < from_hz:  # libsonic would fold what is above the new band into it
-            pcm = _neighbour("lowpass").low_passed(pcm, from_hz=from_hz, to_hz=to_hz)
-        # libsonic halves both rates, rounding down, until they are below 2^14: told in lowest terms they stay exact.
-        shared = math.gcd(from_hz, to_hz)
-        scale = 16_000 // (max(from_hz, to_hz) // shared)
-        old, new = from_hz // shared * scale, to_hz // shared * scale
-        changed = self._change(pcm, old, {"sonicSetRate": old / (new + 0.25)})  # it truncates ``old / rate``
-        return _fitted(changed, wanted)
-
-    def _change(self, pcm: bytes, sample_rate_hz: int, settings: dict[str, float]) -> bytes:
-        stream = self._library.sonicCreateStream(sample_rate_hz, 1)
-        if not stream:
-            raise RefusedError("engine_refused", "sonicCreateStream failed")
-        try:
-            for name, value in settings.items():
-                getattr(self._library, name)(stream, value)
-            self._library.sonicWriteShortToStream(stream, pcm, len(pcm) // 2)
-            self._library.sonicFlushStream(stream)
-            samples = self._library.sonicSamplesAvailable(stream)
-            out = ctypes.create_string_buffer(max(1, samples * 2))
-            self._library.sonicReadShortFromStream(stream, out, samples)
-            return out.raw[: samples * 2]
-        finally:
-            self._library.sonicDestroyStream(stream)
 
 
 class Espeak:
@@ -116,12 +88,13 @@ class Espeak:
         self._callbacks = (_OnAudio(self._on_audio), _OnUri(lambda _type, _uri, _base: 1))
         library.espeak_SetSynthCallback(self._callbacks[0])
         library.espeak_SetUriCallback(self._callbacks[1])
-        self.sonic = Sonic(library)
+        self.sonic = _neighbour("sonic").Sonic(library, low_pass=_low_pass)
         self._take: Callable[[int, int], bool] = lambda _address, _samples: False
+        self._words: Words = []
         self._variant = Path("espeak-ng-data/voices/!v") / f"v{os.getpid()}"
 
-    def speak(self, request: dict[str, Any]) -> bytes:
-        """Speak one segment.
+    def speak(self, request: dict[str, Any]) -> tuple[bytes, Words]:
+        """Speak one segment, and tell where its words begin.
 
         The audio is made at the asked rate, which sounds better than stretching, and what the rate misses is
         mended by stretching: the library's rate is up to 15 % off, and by another amount for every text.
@@ -129,15 +102,19 @@ class Espeak:
         self._select(request)
         speed = request["speed_ratio"]
         rate = request["rate_ratio"] * NORMAL_RATE_WPM
+        flags = _TEXT_IS_UTF8 | (_END_PAUSE if request.get("has_end_pause", True) else 0)
         if speed == 1:
-            return self._synthesize(request["text"], rate, request["max_samples"])
-        wanted = self._count(request["text"], rate, math.ceil(request["max_samples"] * speed)) / speed
-        pcm = self._synthesize(request["text"], rate * speed, request["max_samples"] * 2)
-        if not wanted or not pcm:
-            return pcm
-        return self.sonic.retime(
-            pcm, sample_rate_hz=self.sample_rate_hz, speed_ratio=len(pcm) / 2 / wanted, pitch_ratio=1.0
+            return self._synthesize(request["text"], rate, flags=flags, max_samples=request["max_samples"])
+        most = math.ceil(request["max_samples"] * speed)
+        wanted = self._count(request["text"], rate, flags=flags, max_samples=most) / speed
+        pcm, words = self._synthesize(
+            request["text"], rate * speed, flags=flags, max_samples=request["max_samples"] * 2
         )
+        if not wanted or not pcm:
+            return pcm, words
+        ratio = len(pcm) / 2 / wanted
+        changed = self.sonic.retime(pcm, sample_rate_hz=self.sample_rate_hz, speed_ratio=ratio, pitch_ratio=1.0)
+        return changed, [(offset, round(at / ratio)) for offset, at in words]
 
     def _select(self, request: dict[str, Any]) -> None:
         """Choose the voice, through a variant written for exactly this pitch."""
@@ -152,7 +129,7 @@ class Espeak:
         finally:
             self._variant.unlink()
 
-    def _count(self, text: str, rate: float, max_samples: int) -> int:
+    def _count(self, text: str, rate: float, *, flags: int, max_samples: int) -> int:
         counted = 0
 
         def take(_address: int, samples: int) -> bool:
@@ -160,21 +137,22 @@ class Espeak:
             counted += samples
             return counted > max_samples
 
-        self._run(text, rate, take)
+        self._run(text, rate, flags=flags, take=take)
         return counted
 
-    def _synthesize(self, text: str, rate: float, max_samples: int) -> bytes:
+    def _synthesize(self, text: str, rate: float, *, flags: int, max_samples: int) -> tuple[bytes, Words]:
         pcm = bytearray()
 
         def take(address: int, samples: int) -> bool:
             pcm.extend(ctypes.string_at(address, samples * 2))
             return len(pcm) > max_samples * 2
 
-        self._run(text, rate, take)
-        return bytes(pcm)
+        self._run(text, rate, flags=flags, take=take)
+        return bytes(pcm), self._words
 
-    def _run(self, text: str, rate: float, take: Callable[[int, int], bool]) -> None:
+    def _run(self, text: str, rate: float, *, flags: int, take: Callable[[int, int], bool]) -> None:
         too_long = False
+        self._words = []
 
         def take_and_tell(address: int, samples: int) -> bool:
             nonlocal too_long
@@ -184,32 +162,30 @@ class Espeak:
         self._take = take_and_tell
         self._library.espeak_SetParameter(_RATE, round(rate), 0)
         data = text.encode()
-        flags = _TEXT_IS_UTF8 | _END_PAUSE
         status = self._library.espeak_Synth(data, len(data) + 1, 0, _BY_CHARACTER, 0, flags, None, None)
         if too_long:
             raise RefusedError("audio_too_long", "")
         if status:
             raise RefusedError("engine_refused", f"espeak_Synth gave {status}")
 
-    def _on_audio(self, audio: Any, samples: int, _events: int | None) -> int:  # noqa: ANN401 - a ctypes pointer
+    def _on_audio(self, audio: Any, samples: int, events: Any) -> int:  # noqa: ANN401 - ctypes pointers
+        index = 0
+        while events and events[index].type and len(self._words) < _MAX_WORDS:
+            event = events[index]
+            if event.type == _WORD:
+                self._words.append((event.text_position - 1, event.sample))
+            index += 1
         if not audio or not samples:
             return 0
         return int(self._take(ctypes.cast(audio, ctypes.c_void_p).value or 0, samples))
 
 
-def _fitted(pcm: bytes, samples: int) -> bytes:
-    """Lengthen or shorten the silence at the end to make ``samples`` in all.
-
-    libsonic takes out or repeats whole periods of the voice and does not make up for what is left over: a single
-    word comes out up to 30 ms short.
-    """
-    size = samples * 2
-    rest = memoryview(pcm)[size:].cast("h")
-    if any(abs(sample) > _SILENCE for sample in rest):
-        return pcm
-    return pcm[:size].ljust(size, b"\0")
+def _low_pass(pcm: bytes, *, from_hz: int, to_hz: int) -> bytes:
+    passed: bytes = _neighbour("lowpass").low_passed(pcm, from_hz=from_hz, to_hz=to_hz)
+    return passed
 
 
+@functools.cache
 def _neighbour(name: str) -> Any:  # noqa: ANN401 - a module
     """Load a file that lies beside this one, by its path, because nothing of voxgate is imported here."""
     spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
@@ -235,25 +211,28 @@ def serve(engine: Espeak, requests: BinaryIO, answers: BinaryIO, *, allow_cpu: C
         pcm_in = requests.read(request.get("pcm_bytes", 0))
         allow_cpu(request["cpu_s"])
         try:
-            pcm = _answer(engine, request, pcm_in)
+            pcm, words = _answer(engine, request, pcm_in)
         except RefusedError as error:
             reason, detail = error.args
             _send(answers, {"error": reason, "detail": detail})
+        except MemoryError as error:
+            _send(answers, {"error": "engine_refused", "detail": str(error)})
         else:
-            _send(answers, {"pcm_bytes": len(pcm)}, pcm)
+            _send(answers, {"pcm_bytes": len(pcm), "words": words}, pcm)
 
 
-def _answer(engine: Espeak, request: dict[str, Any], pcm: bytes) -> bytes:
+def _answer(engine: Espeak, request: dict[str, Any], pcm: bytes) -> tuple[bytes, Words]:
     if request["op"] == "speak":
         return engine.speak(request)
     if request["op"] == "resample":
-        return engine.sonic.resample(pcm, from_hz=request["from_hz"], to_hz=request["to_hz"])
-    return engine.sonic.retime(
+        return engine.sonic.resample(pcm, from_hz=request["from_hz"], to_hz=request["to_hz"]), []
+    changed = engine.sonic.retime(
         pcm,
         sample_rate_hz=request["sample_rate_hz"],
         speed_ratio=request["speed_ratio"],
         pitch_ratio=request["pitch_ratio"],
     )
+    return changed, []
 
 
 def _send(answers: BinaryIO, header: dict[str, object], pcm: bytes = b"") -> None:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from voxgate.speech.engines.worker_process import Exchange, WorkerProcess
+from voxgate.speech.engines.worker_process import Answer, Exchange, WorkerProcess
 from voxgate.speech.errors import EngineError
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class WorkerPool:
         self._is_closed = False
         self.restarts = 0
 
-    def ask(self, exchange: Exchange) -> bytes:
+    def ask(self, exchange: Exchange) -> Answer:
         """Have one exchange answered by some worker.
 
         A worker that crashes or exceeds the deadline is replaced, and the exchange is tried once more on the
@@ -109,7 +109,7 @@ class WorkerPool:
                 return
         self._vacate(seat)
 
-    def _ask(self, seat: _Seat, exchange: Exchange) -> bytes:
+    def _ask(self, seat: _Seat, exchange: Exchange) -> Answer:
         worker = seat.worker
         if worker is None or not worker.is_alive():
             self._vacate(seat)

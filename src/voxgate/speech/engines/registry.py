@@ -4,7 +4,7 @@ import importlib.metadata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from voxgate.speech.engines.base import MAX_SPEED_RATIO, MIN_SPEED_RATIO, Engine, Utterance, Voice
+from voxgate.speech.engines.base import MAX_SPEED_RATIO, MIN_SPEED_RATIO, Engine, Speech, Utterance, Voice, Word
 from voxgate.speech.engines.espeak_program import EspeakProgram
 from voxgate.speech.errors import EngineError, SpeechError
 
@@ -32,7 +32,7 @@ class Engines:
         """Give the engine that has a voice."""
         return self._engines[voice.engine]
 
-    def speak(self, voice: Voice, utterance: Utterance) -> bytes:
+    def speak(self, voice: Voice, utterance: Utterance) -> Speech:
         """Speak one segment; what the engine cannot change by itself is changed in its finished audio.
 
         Raises:
@@ -50,13 +50,15 @@ class Engines:
             pitch_semitones=utterance.pitch_semitones - pitch,
             max_audio_s=utterance.max_audio_s * speed,
         )
-        return self.program.retime(
-            engine.speak(asked),
+        speech = engine.speak(asked)
+        pcm = self.program.retime(
+            speech.pcm,
             sample_rate_hz=engine.sample_rate_hz,
             speed_ratio=speed,
             pitch_semitones=pitch,
             deadline_s=utterance.deadline_s,
         )
+        return Speech(pcm, tuple(Word(word.offset, word.at_s / speed) for word in speech.words))
 
     def resample(self, pcm: bytes, *, from_hz: int, to_hz: int, deadline_s: float) -> bytes:
         """Give audio another sample rate, of exactly the same duration.

@@ -3,7 +3,7 @@
 import math
 import struct
 
-from voxgate.speech.engines.base import Ability, Utterance, Voice
+from voxgate.speech.engines.base import Ability, Speech, Utterance, Voice
 from voxgate.speech.engines.espeak_program import EspeakProgram
 from voxgate.speech.errors import EngineError
 
@@ -26,13 +26,13 @@ class ToneEngine:
         """Give the one voice."""
         return (Voice("tone", "", self.name, "a note for each word", "neutral"),)
 
-    def speak(self, utterance: Utterance) -> bytes:
+    def speak(self, utterance: Utterance) -> Speech:
         """Give 0.2 s of the note for each word."""
         duration_s = len(utterance.text.split()) * NOTE_S
         if duration_s > utterance.max_audio_s:
             raise EngineError("audio_too_long")
         samples = [_sample(index) for index in range(round(duration_s * SAMPLE_RATE_HZ))]
-        return struct.pack(f"<{len(samples)}h", *samples)
+        return Speech(struct.pack(f"<{len(samples)}h", *samples))
 
     def close(self) -> None:
         """Do nothing: there is nothing to end."""

@@ -36,6 +36,19 @@ class Exchange:
     deadline_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a worker program has answered.
+
+    Attributes:
+        header: The answer's JSON object.
+        pcm: Its audio.
+    """
+
+    header: Mapping[str, Any]
+    pcm: bytes
+
+
 class WorkerProcess:
     """A running worker program; used by one thread at a time."""
 
@@ -76,8 +89,8 @@ class WorkerProcess:
         """Whether the program still runs."""
         return self._process.poll() is None
 
-    def ask(self, exchange: Exchange) -> bytes:
-        """Send a request and give the audio of its answer.
+    def ask(self, exchange: Exchange) -> Answer:
+        """Send a request and give its answer.
 
         Raises:
             EngineError: ``engine_crashed`` or ``deadline_exceeded``: the process is of no more use. Any other
@@ -91,7 +104,7 @@ class WorkerProcess:
         size = header.get("pcm_bytes")
         if not isinstance(size, int) or not 0 <= size <= exchange.max_answer_bytes:
             raise EngineError("engine_crashed", "a broken answer")
-        return self._receive(size, deadline)
+        return Answer(header, self._receive(size, deadline))
 
     def kill(self) -> None:
         """Kill the program and wait for its end; another thread may be in the middle of an exchange."""
