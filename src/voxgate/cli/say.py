@@ -5,7 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,21 +21,14 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write or replace."
 )
-@click.option("--voice", default="Alnilam", show_default=True, help="Name of a voice.")
-@click.option("--speed", default=1.0, show_default=True, help="0.5 to 2.0; 2 is twice as fast.")
-@click.option("--pitch", default=0.0, show_default=True, help="-10 to 10 semitones.")
+@click.option("--voice", "voice_name", default="Alnilam", show_default=True, help="Name of a voice.")
+@click.option("--speed", "speed_ratio", default=1.0, show_default=True, help="0.5 to 2.0; 2 is twice as fast.")
+@click.option("--pitch", "pitch_semitones", default=0.0, show_default=True, help="-10 to 10 semitones.")
 @click.option("--format", "audio_format", help="wav, mp3, flac, opus, aac or pcm; otherwise what the file's name says.")
-@click.option("--sample-rate", type=int, help="Samples per second, 8000 to 48000; otherwise the voice's own.")
-def say(  # noqa: PLR0913 -- its options
-    *,
-    text: str,
-    output: Path,
-    voice: str,
-    speed: float,
-    pitch: float,
-    audio_format: str | None,
-    sample_rate: int | None,
-) -> None:
+@click.option(
+    "--sample-rate", "sample_rate_hz", type=int, help="Samples per second, 8000 to 48000; otherwise the voice's own."
+)
+def say(*, text: str, output: Path, audio_format: str | None, **sound: Any) -> None:  # noqa: ANN401 -- options by name
     """Speak TEXT into a file; "-" reads the text from standard input."""
     from voxgate.speech.request import SpeechRequest  # noqa: PLC0415 -- help is quicker without it
 
@@ -44,11 +37,8 @@ def say(  # noqa: PLR0913 -- its options
     spoken = sys.stdin.read() if text == "-" else text
     request = SpeechRequest(
         text=spoken,
-        voice_name=voice,
         output_format=audio_format or output.suffix.lstrip(".").lower() or "wav",
-        speed_ratio=speed,
-        pitch_semitones=pitch,
-        sample_rate_hz=sample_rate,
+        **sound,
     )
     with _opened_synthesizer() as synthesizer:
         _refuse_faults(request, synthesizer)
