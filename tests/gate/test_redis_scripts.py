@@ -14,7 +14,7 @@ from voxgate.gate.stores.redis_scripts import Script
 FOLDER = files("voxgate.gate.stores") / "lua"
 SOURCES = {path.name.removesuffix(".lua"): path.read_text("utf-8") for path in FOLDER.iterdir()}
 # Those that do something alone; the others are parts of them.
-WHOLE = ["account", "decide", "note", "pointer", "record", "refund"]
+WHOLE = ["account", "decide", "hold", "note", "pointer", "record", "refund"]
 TYPES = "string|list|set|ms|number|flag|text|hex|words"
 every_source = pytest.mark.parametrize("name", sorted(SOURCES))
 every_whole = pytest.mark.parametrize("name", WHOLE)

@@ -18,6 +18,9 @@ from voxgate.gate.decision import (
 from voxgate.gate.errors import Refusal
 from voxgate.gate.limits import Limit, LimitKind
 
+HOLD_KEPT_S = 172_800
+"""Seconds for which it is known what was held, and so can be given back."""
+
 
 class Store(Protocol):
     """The shared facts of the gate. Every method raises StoreUnavailableError when it cannot answer."""
@@ -54,6 +57,27 @@ class Store(Protocol):
 
         Every charge names its partition; of a window a charge of one unit is given back, and a quota of the calendar
         stays spent.
+        """
+        ...
+
+    def hold(self, charges: Sequence[Charge], *, hold_id: str) -> Decision:
+        """Spend windows and quotas of one account under a name, all or nothing, so that they can be given back once.
+
+        Every charge names its partition, which is the account's or that of one of its keys. A name is used once.
+        """
+        ...
+
+    def refund(self, charges: Sequence[Charge], *, hold_id: str) -> bool:
+        """Give back what ``hold`` has spent under a name: the very units, if they still count, and once only.
+
+        Asking again, after an answer that was lost or in another process, gives back nothing more.
+
+        Args:
+            charges: What was held.
+            hold_id: The name.
+
+        Returns:
+            False when nothing is held under the name any more, or for longer than `HOLD_KEPT_S`.
         """
         ...
 

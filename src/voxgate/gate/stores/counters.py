@@ -39,10 +39,11 @@ class CalendarQuota:
         kind: Day or month.
     """
 
-    __slots__ = ("_now_ms", "ends_at_ms", "is_mended", "next_free_ms", "used")
+    __slots__ = ("_kind", "_now_ms", "ends_at_ms", "is_mended", "next_free_ms", "used")
 
     def __init__(self, packed: bytes | None, *, now_ms: int, kind: LimitKind) -> None:
         self._now_ms = now_ms
+        self._kind = kind
         self.ends_at_ms = _period_end_ms(now_ms, kind)
         self.is_mended = False
         # The row says which period it counts; a row of another period counts nothing, whichever way the clock went.
@@ -58,6 +59,12 @@ class CalendarQuota:
         """Record what is admitted now, and return the new row."""
         self.used += cost
         self.next_free_ms = self.ends_at_ms - self._now_ms
+        return self.pack()
+
+    def take_back(self, cost: int, *, spent_at_ms: int) -> bytes:
+        """Take back what was spent, if it was in the period that runs now; return the new row."""
+        if _period_end_ms(spent_at_ms, self._kind) == self.ends_at_ms:
+            self.used = max(0, self.used - cost)
         return self.pack()
 
     def pack(self) -> bytes:

@@ -22,12 +22,13 @@ from voxgate.gate.limits import LimitKind
 from voxgate.gate.networks import network_bits
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.stores import redis_scripts as scripts
+from voxgate.gate.stores.base import HOLD_KEPT_S, refuse_over_limits
 from voxgate.gate.stores.redis_answers import ENDED, MISREAD, read_figures, read_pointer, read_readings
 from voxgate.gate.stores.redis_commands import Commands, arguments_of
 from voxgate.gate.stores.redis_health import HealthFinding, examine
 from voxgate.gate.stores.redis_keys import Keys, to_bytes
 from voxgate.gate.stores.redis_links import Link
-from voxgate.gate.stores.redis_plans import Plan, Plans
+from voxgate.gate.stores.redis_plans import LETTERS, Plan, Plans, make_plan
 from voxgate.gate.stores.redis_scripts import Call
 
 DEFAULT_PREFIX = "vg:"
@@ -119,6 +120,26 @@ class RedisStore:
                 self._link.call("ZREM", self._counter(charge), lease_id)
             elif charge.limit.kind is LimitKind.WINDOW:
                 self._link.call("LPOP", self._counter(charge))  # the newest request stands first in the list
+
+    def hold(self, charges: Sequence[Charge], *, hold_id: str) -> Decision:
+        """Spend windows and quotas of one account under a name, all or nothing, so that they can be given back once."""
+        charged = {"": tuple(charges)}
+        plan = make_plan(charged)
+        figures = [
+            f"{LETTERS[each.limit.kind]} {each.limit.quota} {each.limit.window_s * 1000} {each.cost}"
+            for each in charges
+        ]
+        arguments = (self._given_time(), HOLD_KEPT_S * 1000, *figures)
+        answer = self._link.run(scripts.HOLD, self._held(charges, hold_id), arguments)
+        readings, waits = self._understand(lambda: read_readings(answer, charges))
+        if not plan.names <= self._noted:
+            self._note(plan)
+        return Decision(None, refuse_over_limits(waits) if waits else None, readings)
+
+    def refund(self, charges: Sequence[Charge], *, hold_id: str) -> bool:
+        """Give back what ``hold`` has spent under a name: the very units, if they still count, and once only."""
+        what = [f"{LETTERS[each.limit.kind]} {each.cost} 0" for each in charges]
+        return self._link.run(scripts.REFUND, self._held(charges, hold_id), ("", "", *what)) == 1
 
     def reset(self, partition: str) -> int:
         """Forget every counter of a partition; returns how many there were."""
@@ -221,6 +242,10 @@ class RedisStore:
 
     def _counter(self, charge: Charge) -> bytes:
         return self._keys.partition(charge.partition or "") + charge.limit.counter.encode()
+
+    def _held(self, charges: Sequence[Charge], hold_id: str) -> tuple[bytes, ...]:
+        """Return the keys of counters of one account, and last that of the name under which they are held."""
+        return *map(self._counter, charges), self._keys.node(charges[0].partition or "") + b"hold:" + hold_id.encode()
 
     def _pointer(self, kind: str, record_id: str) -> bytes:
         return self._keys.pointers[kind] + to_bytes(record_id)

@@ -7,6 +7,7 @@ vg:session:ID         the pointer to the account of a session
 vg:key:ID             the pointer to the account of an API key
 vg:{u1}:own:NAME      a counter of the partition `user:u1`
 vg:{u1}:its:ID:NAME   a counter of the partition `key:ID:u1`, beneath the account's
+vg:{u1}:hold:ID       since when some of them are held, to be given back
 vg:{ip:…}:of:NAME     a counter of any other partition
 vg:counters           the names of all counters in use
 """

@@ -70,6 +70,7 @@ def load_script(*names: str) -> Script:
 
 
 DECIDE = load_script("clock", "window", "calendar", "lease", "credential", "decide")
+HOLD = load_script("clock", "window", "calendar", "hold")
 REFUND = load_script("clock", "window", "calendar", "refund")
 PUT_ACCOUNT = load_script("clock", "version", "account")
 PUT_POINTER = load_script("clock", "pointer")

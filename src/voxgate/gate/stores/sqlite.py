@@ -12,13 +12,15 @@ from voxgate.gate.limits import LimitKind
 from voxgate.gate.principal import CredentialKind, Principal
 from voxgate.gate.stores import sqlite_records as records
 from voxgate.gate.stores import sqlite_schema as sql
-from voxgate.gate.stores.base import refuse_over_limits
-from voxgate.gate.stores.counters import Counter, Leases, open_counter
+from voxgate.gate.stores.base import HOLD_KEPT_S, refuse_over_limits
+from voxgate.gate.stores.counters import CalendarQuota, Counter, Leases, open_counter
 from voxgate.gate.stores.sqlite_file import SqliteFile
 from voxgate.gate.stores.window import Window
 
 _SWEEP_EVERY = 256
 _SWEPT_ROWS = 512
+# The partition of what is held; it is nobody's, so that no reset forgets it.
+_HELD = "held"
 
 
 class SqliteStore:
@@ -92,6 +94,34 @@ class SqliteStore:
                     row = (partition, charge.limit.counter, counter.release(lease_id), counter.ends_at_ms)
                     connection.execute(sql.PUT_WINDOW, row)
                     self._file.note_change()
+
+    def hold(self, charges: Sequence[Charge], *, hold_id: str) -> Decision:
+        """Spend windows and quotas of one account under a name, all or nothing, so that they can be given back once."""
+        with self._file as connection:
+            turn = _Turn(connection, self._clock.now_ms())
+            decision = turn.spend(Query(charges={"": tuple(charges)}), None)
+            if decision.refusal is None:
+                ends_at_ms = turn.now_ms + HOLD_KEPT_S * 1000
+                connection.execute(sql.PUT_WINDOW, (_HELD, hold_id, str(turn.now_ms).encode(), ends_at_ms))
+                self._sweep_sometimes(turn)
+            return decision
+
+    def refund(self, charges: Sequence[Charge], *, hold_id: str) -> bool:
+        """Give back what ``hold`` has spent under a name: the very units, if they still count, and once only."""
+        with self._file as connection:
+            turn = _Turn(connection, self._clock.now_ms())
+            held = connection.execute(sql.FIND_WINDOW, (_HELD, hold_id)).fetchone()
+            if held is None:
+                return False
+            connection.execute(sql.DROP_WINDOW, (_HELD, hold_id))
+            for charge in charges:
+                partition = records.to_sql(charge.partition or "")
+                counter = turn.counter(charge, partition)
+                if isinstance(counter, CalendarQuota | Window):
+                    packed = counter.take_back(charge.cost, spent_at_ms=int(held["entries"]))
+                    connection.execute(sql.PUT_WINDOW, (partition, charge.limit.counter, packed, counter.ends_at_ms))
+            self._file.note_change()
+            return True
 
     def reset(self, partition: str) -> int:
         """Forget every counter of a partition; returns how many there were."""

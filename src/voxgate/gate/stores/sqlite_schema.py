@@ -5,7 +5,8 @@ session   one row per session; is_ended never goes back to 0, generation never d
           without an account
 key       one row per API key; the same promises as of sessions and accounts; networks are words of bits
 window    one row per partition and counter; ``entries`` is the row of window.py or counters.py; a row is dead
-          once expires_at_ms has passed, because nothing in it counts any more
+          once expires_at_ms has passed, because nothing in it counts any more; in the partition ``held`` the counter
+          is the name of what is held, and the row says since when
 Times are milliseconds since the epoch, from the store's clock.
 """
 
@@ -91,6 +92,7 @@ INSERT INTO key (key_id, subject, digest, scopes, expires_at_ms, is_ended) VALUE
 ON CONFLICT (key_id) DO UPDATE SET is_ended = 1
 """
 
+DROP_WINDOW = "DELETE FROM window WHERE partition = ? AND counter = ?"
 RESET_PARTITION = "DELETE FROM window WHERE partition = ?"
 # A few rows at a time: sweeping rides on ordinary decisions and must stay unnoticed. Windows are walked by row and not
 # by an index of their expiry, because every decision would have to write that index too.

@@ -24,6 +24,8 @@ class WatchedStore:
         self.decide = inner.decide
         self.usage = inner.usage
         self.release = inner.release
+        self.hold = inner.hold
+        self.refund = inner.refund
         self.ping = inner.ping
         self.close = inner.close
 

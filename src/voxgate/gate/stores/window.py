@@ -8,6 +8,7 @@ not grow with the limit.
 
 from array import array
 from bisect import bisect_left
+from contextlib import suppress
 
 _COST_BITS = 20
 _COST_MASK = (1 << _COST_BITS) - 1
@@ -75,6 +76,16 @@ class Window:
                 del self._entries[position]
                 self._entries[0] = self.used = self.used - 1
                 break
+        return self._entries.tobytes()
+
+    def take_back(self, cost: int, *, spent_at_ms: int) -> bytes:
+        """Take back the request of a time and cost, if it still counts; return the new row."""
+        # Those of one moment stand in the order in which they came, whatever they cost.
+        first = bisect_left(self._entries, spent_at_ms << _COST_BITS, 1)
+        last = bisect_left(self._entries, (spent_at_ms + 1) << _COST_BITS, first)
+        with suppress(ValueError):
+            del self._entries[self._entries.index(spent_at_ms << _COST_BITS | cost, first, last)]
+            self._entries[0] = self.used = self.used - cost
         return self._entries.tobytes()
 
     def pack(self) -> bytes:

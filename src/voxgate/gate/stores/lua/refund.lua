@@ -1,16 +1,24 @@
--- Gives back what one request has just spent, because a limit on another node of a cluster refused it.
+-- Gives back what was spent: by a request that a limit on another node of a cluster refused, or under a name.
 --
 -- Guarantees: afterwards the counters stand as if the request had never been; nothing else is given back, and what is
 -- gone already is not given back twice.
 --
--- KEYS[..] list, string or sorted set  the counters, each as window.lua, calendar.lua or lease.lua says
--- ARGV[1]  ms      when it was spent, by the clock of this node
+-- KEYS[..] list, string or sorted set  the counters, each as window.lua, calendar.lua or lease.lua says, and after them
+--                  the name as hold.lua writes it, when that says when it was spent
+-- ARGV[1]  ms      when it was spent, by the clock of this node; '' when the name says it
 -- ARGV[2]  text    id under which limits `at once` hold
 -- ARGV[..] text    from 3, for each counter its kind as in decide.lua, the cost in units, and the ms that were left of
 --                  a lease that was held already: 'w 5 0'
 --
--- Returns 1
+-- Returns 1, or 0 when nothing is held under the name
 local spent_at, lease_id, first_counter = ARGV[1], ARGV[2], 3
+
+if spent_at == '' then
+  local held = KEYS[#KEYS]
+  spent_at = call('GET', held)
+  if not spent_at then return 0 end
+  call('DEL', held)
+end
 
 -- Takes the newest request of a time and cost out of a window; the sums of those after it lose its extra.
 local function take_from_window(key, cost)
