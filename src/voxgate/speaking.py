@@ -4,6 +4,7 @@ from voxgate.gate.clock import Clock
 from voxgate.settings import Settings
 from voxgate.speech.artifacts import Artifacts
 from voxgate.speech.engines.registry import open_engines
+from voxgate.speech.storage.folder import FolderArtifacts
 from voxgate.speech.synthesis import Synthesizer
 
 
@@ -18,7 +19,7 @@ def open_synthesizer(settings: Settings) -> Synthesizer:
 
 def open_artifacts(settings: Settings, clock: Clock) -> Artifacts:
     """Return the place of finished audio, which every process that speaks or serves must reach."""
-    return Artifacts(
+    return FolderArtifacts(
         settings.audio_folder,
         now_ms=clock.now_ms,
         ttl_s=settings.audio_ttl_s,

@@ -9,7 +9,6 @@ from typing import BinaryIO
 from sqlalchemy import Engine, create_engine, event, text
 
 from voxgate.accounts.database import Database
-from voxgate.speech.artifacts import Artifacts
 from voxgate.speech.errors import SynthesisCancelledError
 from voxgate.speech.jobs.base import Job, SpokenAudio
 from voxgate.speech.jobs.local import LocalDispatcher
@@ -17,6 +16,7 @@ from voxgate.speech.jobs.queue import JobQueue
 from voxgate.speech.jobs.run import JobRunner
 from voxgate.speech.jobs.table import metadata
 from voxgate.speech.request import SpeechRequest
+from voxgate.speech.storage.folder import FolderArtifacts
 
 START_MS = 1_800_000_000_000
 FINGERPRINT = "ab" * 32
@@ -126,7 +126,7 @@ class Stage:
         self.events = []
         self.changed = threading.Condition()
         self.queue = JobQueue(self.engine, now_ms=self.clock.now_ms, on_event=self._hear)
-        self.artifacts = Artifacts(folder / "audio", now_ms=self.clock.now_ms, ttl_s=600, quota_bytes=10**6)
+        self.artifacts = FolderArtifacts(folder / "audio", now_ms=self.clock.now_ms, ttl_s=600, quota_bytes=10**6)
         self.speaker = FakeSpeaker()
         self.dispatchers = []
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tests.speech.job_stage import START_MS, FakeSpeaker, open_engine
 
-from voxgate.speech.artifacts import Artifacts
 from voxgate.speech.jobs.queue import JobQueue
 from voxgate.speech.jobs.run import JobRunner
+from voxgate.speech.storage.folder import FolderArtifacts
 
 
 def now_ms() -> int:
@@ -38,7 +38,7 @@ def hang(queue: JobQueue, folder: Path) -> None:
             say("half")
             threading.Event().wait()
 
-    artifacts = Artifacts(folder / "audio", now_ms=now_ms, ttl_s=600, quota_bytes=10**6)
+    artifacts = FolderArtifacts(folder / "audio", now_ms=now_ms, ttl_s=600, quota_bytes=10**6)
     job = queue.claim("doomed")
     assert job is not None
     JobRunner(queue, FakeSpeaker(before_segment), artifacts).run(job, lambda: False)

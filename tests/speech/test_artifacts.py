@@ -11,7 +11,8 @@ import threading
 import pytest
 from tests.speech.job_stage import FINGERPRINT, PATIENCE_S, GivenClock
 
-from voxgate.speech.artifacts import Artifacts, ArtifactStorageError, ArtifactTooLargeError, Swept
+from voxgate.speech.artifacts import ArtifactStorageError, ArtifactTooLargeError, Swept
+from voxgate.speech.storage.folder import FolderArtifacts
 
 NAME = f"{FINGERPRINT}.wav"
 
@@ -28,7 +29,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def artifacts(folder, clock):
-    return Artifacts(folder, now_ms=clock.now_ms, ttl_s=60, quota_bytes=1000)
+    return FolderArtifacts(folder, now_ms=clock.now_ms, ttl_s=60, quota_bytes=1000)
 
 
 def put(artifacts, number=0, size_bytes=10):
@@ -47,8 +48,8 @@ class TestWriting:
         artifact = artifacts.write(FINGERPRINT, "wav", lambda out: out.write(b"audio"))
         assert (artifact.name, artifact.size_bytes) == (NAME, 5)
         assert artifact.expires_at_ms == clock.now_ms() + 60_000
-        assert artifacts.find(NAME) == artifact.path
-        assert artifact.path.read_bytes() == b"audio"
+        assert artifacts.find(NAME) == folder / artifact.name
+        assert (folder / artifact.name).read_bytes() == b"audio"
         assert names(folder) == [NAME]
 
     def test_artifact_is_not_seen_before_it_is_whole(self, artifacts):
@@ -72,7 +73,7 @@ class TestWriting:
             out.write(b"second, and longer")
 
         artifact = artifacts.write(FINGERPRINT, "wav", write)
-        assert artifact.path.read_bytes() == b"first"
+        assert (folder / artifact.name).read_bytes() == b"first"
         assert artifact.size_bytes == 5
         assert names(folder) == [NAME]
 
@@ -80,7 +81,8 @@ class TestWriting:
         """What has expired does not come back by being asked for again."""
         artifacts.write(FINGERPRINT, "wav", lambda out: out.write(b"old"))
         clock.advance(60)
-        assert artifacts.write(FINGERPRINT, "wav", lambda out: out.write(b"new")).path.read_bytes() == b"new"
+        artifacts.write(FINGERPRINT, "wav", lambda out: out.write(b"new"))
+        assert artifacts.find(NAME).read_bytes() == b"new"
 
     def test_failing_writer_leaves_nothing(self, artifacts, folder):
         """What the writer raises passes through, and no half file stays."""
@@ -179,12 +181,12 @@ class TestExpiry:
 class TestSweeping:
     def test_expired_go_first_then_the_oldest_until_the_quota_holds(self, folder, clock):
         """A sweep keeps as many of the newest as the quota allows."""
-        large = Artifacts(folder, now_ms=clock.now_ms, ttl_s=60, quota_bytes=10_000)
+        large = FolderArtifacts(folder, now_ms=clock.now_ms, ttl_s=60, quota_bytes=10_000)
         for number in range(6):
             put(large, number, size_bytes=300)
             clock.advance(10)
         clock.advance(5)
-        small = Artifacts(folder, now_ms=clock.now_ms, ttl_s=60, quota_bytes=1000)
+        small = FolderArtifacts(folder, now_ms=clock.now_ms, ttl_s=60, quota_bytes=1000)
         assert small.sweep() == Swept(expired=1, over_quota=2, abandoned=0)
         assert names(folder) == [f"{number:064x}.wav" for number in (3, 4, 5)]
 
@@ -253,9 +255,9 @@ class TestTroubleOfTheDisk:
         """A real limit of the system in the middle of a write: an error, no half file."""
         program = (
             "import sys, resource, pathlib\n"
-            "from voxgate.speech.artifacts import *\n"
+            "from voxgate.speech.storage.folder import *\n"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-            "artifacts = Artifacts(pathlib.Path(sys.argv[1]), now_ms=lambda: 1, ttl_s=60, quota_bytes=10**9)\n"
+            "artifacts = FolderArtifacts(pathlib.Path(sys.argv[1]), now_ms=lambda: 1, ttl_s=60, quota_bytes=10**9)\n"
             "try:\n"
             "    artifacts.write('ab' * 32, 'wav', lambda out: [out.write(b'x' * 4096) for _ in range(100)])\n"
             "except ArtifactStorageError as error:\n"

@@ -3,10 +3,10 @@
 import pytest
 from tests.speech.job_stage import FINGERPRINT, START_MS, Stage, submit
 
-from voxgate.speech.artifacts import Artifacts
 from voxgate.speech.errors import SynthesisFailedError
 from voxgate.speech.jobs import open_dispatcher
 from voxgate.speech.jobs.base import JobState
+from voxgate.speech.storage.folder import FolderArtifacts
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ class TestFailing:
 
     def test_audio_over_the_quota_fails_the_job(self, stage):
         """What can never be stored is not tried again."""
-        stage.artifacts = Artifacts(stage.folder / "audio", now_ms=stage.clock.now_ms, ttl_s=60, quota_bytes=3)
+        stage.artifacts = FolderArtifacts(stage.folder / "audio", now_ms=stage.clock.now_ms, ttl_s=60, quota_bytes=3)
         stage.start()
         job = submit(stage.queue, text="four")
         stage.wait_for_ends(1)

@@ -265,12 +265,13 @@ class TestUpkeep:
         stage.clock.advance(SWEEP_EVERY_S - 1)
         stage.clock.ms += 8 * 86_400_000
         upkeep.tick()
-        assert not artifact.path.exists()
+        assert not (stage.folder / "audio" / artifact.name).exists()
         assert stage.queue.list("ann").jobs == ()
         again = stage.artifacts.write("1" * 64, "wav", lambda out: out.write(b"x"))
-        os.utime(again.path, (0, 0))
+        path = stage.folder / "audio" / again.name
+        os.utime(path, (0, 0))
         upkeep.tick()
-        assert again.path.exists()
+        assert path.exists()
 
     def test_folder_in_trouble_is_said(self, stage):
         """A folder that cannot be swept is trouble, not silence."""

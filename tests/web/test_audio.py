@@ -170,10 +170,10 @@ class TestRefused:
     def test_503_unreadable(self, fetch, services, monkeypatch):
         """An audio folder that cannot be read is trouble of ours, told as such."""
 
-        def send_file(*_args, **_kwargs):
+        def open_nothing(*_args, **_kwargs):
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr("voxgate.web.audio.send_file", send_file)
+        monkeypatch.setattr("voxgate.speech.storage.folder.Path.open", open_nothing)
         answer = fetch()
         assert (answer.status_code, answer.get_json()["code"]) == (503, "STORAGE_UNAVAILABLE")
 

@@ -218,14 +218,14 @@ class TestGenerate:
         import os  # noqa: PLC0415
 
         full = os.statvfs_result((4096, 4096, 100, 0, 0, 10, 10, 10, 0, 255))
-        monkeypatch.setattr("voxgate.web.services.os.statvfs", lambda _path: full)
+        monkeypatch.setattr("voxgate.speech.storage.folder.os.statvfs", lambda _path: full)
         answer = generate()
         assert (answer.status_code, answer.get_json()["code"]) == (507, "STORAGE_FULL")
         assert client.get(STATUS, headers=auth_headers).status_code == 200
 
     def test_503_audio_folder_cannot_be_written(self, generate, monkeypatch):
         """A folder without rights refuses new jobs, until it has them."""
-        monkeypatch.setattr("voxgate.web.services.os.access", lambda *_args: False)
+        monkeypatch.setattr("voxgate.speech.storage.folder.os.access", lambda *_args: False)
         answer = generate()
         assert (answer.status_code, answer.get_json()["code"]) == (503, "STORAGE_UNAVAILABLE")
         monkeypatch.undo()

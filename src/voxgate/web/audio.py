@@ -2,52 +2,63 @@
 
 from http import HTTPStatus
 
-from flask import Response, request, send_file
+from flask import Response, request
 from werkzeug.exceptions import PreconditionFailed
+from werkzeug.wsgi import wrap_file
 
-from voxgate.speech.artifacts import Artifacts, ArtifactStorageError
+from voxgate.speech.artifacts import Artifacts
 from voxgate.speech.jobs.base import Job
 
 _ETAG_CHARACTERS = 32
+_WITH_BODY = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT)
 
 
 def send_audio(job: Job, artifacts: Artifacts) -> Response | None:
     """Return the audio of a finished job, or None when it is no longer there.
 
-    The file's name is made here, from the job's id and format; nothing of it comes from the caller.
+    The file's name is made here, from the job's id and format; nothing of it comes from the caller. Where the place of
+    the audio signs addresses, a GET is sent there, once its conditions are met; who may have it was decided before.
 
     Args:
         job: A job that is done; its owner has been checked.
         artifacts: Where the audio lies.
 
     Raises:
-        ArtifactStorageError: The folder cannot be read.
+        ArtifactStorageError: The place cannot be read.
         PreconditionFailed: The caller's condition names other audio.
         RequestedRangeNotSatisfiable: The audio is shorter than the range begins.
     """
-    path = artifacts.find(job.artifact or "")
-    if path is None:
+    opened = artifacts.open(job.artifact or "")
+    if opened is None:
         return None
     _ignore_unusable_range()
+    response = Response(wrap_file(request.environ, opened.file), mimetype=job.media_type, direct_passthrough=True)
+    response.call_on_close(opened.file.close)
+    response.content_length = opened.size_bytes
+    response.headers.set("Content-Disposition", "attachment", filename=f"voxgate-{job.id[:8]}.{job.output_format}")
+    response.set_etag(job.fingerprint[:_ETAG_CHARACTERS])
+    response.last_modified = (job.finished_at_ms or 0) // 1000
     try:
-        response = send_file(
-            path,
-            mimetype=job.media_type,
-            as_attachment=True,
-            download_name=f"voxgate-{job.id[:8]}.{job.output_format}",
-            conditional=True,
-            etag=job.fingerprint[:_ETAG_CHARACTERS],
-            last_modified=(job.finished_at_ms or 0) // 1000,
-        )
-    except FileNotFoundError:
-        return None  # it expired between the look and the opening
-    except OSError as error:
-        raise ArtifactStorageError(error) from error
+        response.make_conditional(request.environ, accept_ranges=True, complete_length=opened.size_bytes)
+    except Exception:
+        response.close()
+        raise
     if response.status_code == HTTPStatus.PRECONDITION_FAILED:
         response.close()
         raise PreconditionFailed
     response.headers["Cache-Control"] = "private, no-cache"
-    return response
+    url = artifacts.sign_url(job.artifact or "") if _wants_body(response) else None
+    return response if url is None else _redirect(response, url)
+
+
+def _wants_body(response: Response) -> bool:
+    return request.method == "GET" and response.status_code in _WITH_BODY
+
+
+def _redirect(response: Response, url: str) -> Response:
+    """Send the caller to where the audio is; the address opens it for anybody, so nobody keeps it."""
+    response.close()
+    return Response(status=HTTPStatus.FOUND, headers={"Location": url, "Cache-Control": "no-store"})
 
 
 def _ignore_unusable_range() -> None:

@@ -1,11 +1,8 @@
 """Every part of the service, opened once and in order; the command line uses the same."""
 
-import errno
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import cast
 
 from flask import current_app
@@ -31,7 +28,7 @@ from voxgate.gate.tokens import Signer
 from voxgate.logs import clean_fields
 from voxgate.settings import Settings
 from voxgate.speaking import open_artifacts, open_synthesizer
-from voxgate.speech.artifacts import Artifacts, ArtifactStorageError
+from voxgate.speech.artifacts import Artifacts
 from voxgate.speech.jobs import open_dispatcher
 from voxgate.speech.jobs.queue import JobQueue
 from voxgate.speech.synthesis import Synthesizer
@@ -39,7 +36,6 @@ from voxgate.web.background import Background
 from voxgate.web.noted import Noted
 
 EXTENSION = "voxgate.services"
-MIN_FREE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +96,9 @@ class Services:
         """Return when audio can be stored; no job is accepted whose audio would find no room.
 
         Raises:
-            ArtifactStorageError: The disk is full, or the folder cannot be written.
+            ArtifactStorageError: The disk is full, the folder cannot be written, or the bucket does not answer.
         """
-        try:
-            fault = _find_storage_fault(self.settings.audio_folder)
-        except OSError as error:
-            raise ArtifactStorageError(error) from error
-        if fault is not None:
-            raise ArtifactStorageError(OSError(fault, os.strerror(fault)))
+        self.artifacts.check()
 
     def close(self) -> None:
         """Stop jobs and processes, then close what is stored; closing again is no error."""
@@ -209,6 +200,12 @@ def _lifetime(settings: Settings) -> Lifetime:
     )
 
 
+def key_folder(settings: Settings, clock: Clock) -> KeyFolder:
+    """Return where the signing keys of a service are, by its settings."""
+    secret = settings.jwt_secret_key
+    return KeyFolder(settings.data, clock=clock, secret=None if secret is None else secret.get_secret_value().encode())
+
+
 def _open_signer(settings: Settings, clock: Clock) -> Signer:
     return Signer(
         KeyFolder(settings.data, clock=clock, secret=settings.signing_secret).open(settings.jwt_algorithm),
@@ -217,11 +214,3 @@ def _open_signer(settings: Settings, clock: Clock) -> Signer:
         access_expires_s=settings.jwt_access_token_expires_s,
         leeway_s=settings.jwt_leeway_s,
     )
-
-
-def _find_storage_fault(folder: Path) -> int | None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        return errno.EACCES
-    disk = os.statvfs(folder)
-    return errno.ENOSPC if disk.f_bavail * disk.f_frsize < MIN_FREE_BYTES else None

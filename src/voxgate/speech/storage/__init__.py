@@ -1,0 +1,1 @@
+"""Places of finished audio: a folder, or a bucket of an S3-compatible store."""
