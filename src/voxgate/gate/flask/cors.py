@@ -17,7 +17,7 @@ _ALLOWED_HEADERS = (
     "Authorization, Content-Type, Idempotency-Key, If-None-Match, Range, X-API-Key, X-Device-Token, X-Request-ID"
 )
 _MAX_AGE_S = 600
-_VARY: Header = ("Vary", "Origin")
+VARY: Header = ("Vary", "Origin")
 _ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _DEFAULT_PORTS = frozenset({("http", ":80"), ("https", ":443")})
 
@@ -62,8 +62,8 @@ class Cors:
         """Return the headers for an answer of any status; ``Vary`` also where the origin is not allowed."""
         origin, origins = environ.get("HTTP_ORIGIN"), self.origins_of(rule)
         if origin not in origins:
-            return [_VARY] if origins else []
-        own = [_VARY, ("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", EXPOSED)]
+            return [VARY] if origins else []
+        own = [VARY, ("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", EXPOSED)]
         if rule is not None and self._takes_cookies(rule):
             own.append(("Access-Control-Allow-Credentials", "true"))
         return own

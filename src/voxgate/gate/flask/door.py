@@ -14,6 +14,7 @@ from voxgate.gate.errors import Refusal
 from voxgate.gate.flask import credentials, headers
 from voxgate.gate.flask.browsers import Browsers
 from voxgate.gate.flask.cookies import SHOWN
+from voxgate.gate.flask.cors import VARY
 from voxgate.gate.flask.refusals import BodyFilter, Writer, WrittenRefusal
 from voxgate.gate.flask.routes import RouteTable
 from voxgate.gate.memo import Memo
@@ -140,8 +141,10 @@ class Door:
         self, environ: dict[str, Any], start_response: "StartResponse", written: WrittenRefusal, *, age_ms: int = 0
     ) -> Iterable[bytes]:
         own, body = written.sent(environ[REQUEST_ID], age_ms=age_ms)
-        if self._cors.origins or self._table.has_cors:
+        if self._table.has_cors or "HTTP_ORIGIN" in environ:
             own += self._cors_headers(environ)
+        elif self._cors.origins:
+            own.append(VARY)
         if environ.get("wsgi.url_scheme") == "https":
             own.append(headers.HSTS)
         start_response(written.status, own)
@@ -184,8 +187,10 @@ class Door:
             status: str, own: list[headers.Header], exc_info: "OptExcInfo | None" = None
         ) -> Callable[[bytes], object]:
             added = [("X-Request-ID", environ[REQUEST_ID])]
-            if self._cors.origins or self._table.has_cors:
+            if self._table.has_cors or "HTTP_ORIGIN" in environ:
                 added += self._cors_headers(environ)
+            elif self._cors.origins:
+                added.append(VARY)
             if decision is not None:
                 added += headers.limit_headers(decision.readings)
                 if decision.is_degraded:
