@@ -55,11 +55,15 @@ class EventFilter:
         name: The name of the event.
         who: Ids and names, any of which the event must be about.
         since_ms: The earliest time, milliseconds since the epoch, UTC.
+        but: Names of events that are left out.
+        before_id: Only what was written down before this event.
     """
 
     name: str | None = None
     who: tuple[str, ...] = ()
     since_ms: int | None = None
+    but: tuple[str, ...] = ()
+    before_id: int | None = None
 
     def applied(self, statement: Select[Any]) -> Select[Any]:
         """Return the statement for these events alone."""
@@ -69,6 +73,10 @@ class EventFilter:
             statement = statement.where(SecurityEvent.who.in_([fold(each)[:_WHO_CHARACTERS] for each in self.who]))
         if self.since_ms is not None:
             statement = statement.where(SecurityEvent.at_ms >= self.since_ms)
+        if self.but:
+            statement = statement.where(SecurityEvent.name.not_in(self.but))
+        if self.before_id is not None:
+            statement = statement.where(SecurityEvent.id < self.before_id)
         return statement
 
 

@@ -83,6 +83,15 @@ ACCOUNT_OPERATIONS = (
         parameters=(Parameter("session_id", "path", "The session's id, as the list gives it."),),
     ),
     Operation(
+        "get",
+        "/api/v1/auth/events",
+        "List what happened to the own account: logins, refusals, changes",
+        {200: schemas.EventsAnswer},
+        credentials=ACCESS,
+        codes=("BAD_REQUEST",),
+        parameters=(Parameter("before", "query", "What the `next` of another page says."),),
+    ),
+    Operation(
         "post",
         "/api/v1/auth/password",
         "Change the password; all other sessions end, this one and the API keys stay",

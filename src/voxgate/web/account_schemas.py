@@ -139,3 +139,26 @@ class EndedAnswer(Answer):
 
     message: str
     ended: int = Field(description="How many were live.")
+
+
+class EventAnswer(Answer):
+    """One security event of the own account."""
+
+    at: str = Field(description="When it happened; RFC 3339, UTC.")
+    event: str = Field(description="Its name, from the list of events.", examples=["login"])
+    success: bool | None = Field(description="Whether it succeeded; `null` where that is not said.")
+    code: str | None = Field(description="Why it was refused.")
+    address: str | None = Field(description="Where it came from; `null` for the operator's command line.")
+    device: str | None = Field(description="What the client called itself; anybody can write anything there.")
+    by: str | None = Field(description="`operator` or `administrator` when it was one of them, otherwise `null`.")
+    session_id: str | None = Field(description="The session that it is about.")
+    key_id: str | None = Field(description="The API key that it is about.")
+    request_id: str | None = Field(description="The `X-Request-ID` of the request.")
+    repeats: int = Field(description="How often it happened again within its time, told as one.")
+
+
+class EventsAnswer(Answer):
+    """The own security events, newest first; recent ones come within a second."""
+
+    events: list[EventAnswer]
+    next: str | None = Field(description="Address of the next page, or null.")

@@ -21,6 +21,7 @@ from voxgate.web import (
     limits,
     oauth,
     openai_speech,
+    own_events,
     own_sessions,
     root,
     tts,
@@ -81,7 +82,7 @@ def create_served_app() -> Flask:
 
 
 def _add_routes(app: Flask, settings: Settings) -> None:
-    for module in (auth, api_keys, own_sessions, admin, tts, limits, health, decide, oauth):
+    for module in (auth, api_keys, own_sessions, own_events, admin, tts, limits, health, decide, oauth):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(openai_speech.blueprint)
     limit_streams(app, settings.streams_max)
