@@ -119,9 +119,11 @@ class Listening:
         self.link, self.local, self.is_cluster = link, local, link.is_cluster
 
     def run(self, script, keys, arguments):
-        answer = self.link.run(script, keys, arguments)
-        if isinstance(answer, list):
-            self.local.at = answer[3]
+        return self.link.run(script, keys, arguments)
+
+    def run_call(self, call):
+        answer = self.link.run_call(call)
+        self.local.at = answer[3]
         return answer
 
     def close(self):

@@ -5,6 +5,7 @@ import os
 import re
 import warnings
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from flask import Blueprint, Flask, jsonify
@@ -13,9 +14,11 @@ from voxgate.gate import Gate as GateOfTheLibrary
 from voxgate.gate.decision import Charge, Reading
 from voxgate.gate.errors import ConfigurationError, FieldFault, Refusal, StoreUnavailableError
 from voxgate.gate.flask import Gate, Parts
+from voxgate.gate.flask import headers as headers_of_answers
 from voxgate.gate.flask.headers import limit_headers, problem_body, request_id
 from voxgate.gate.limits import Limit, parse_limits
 from voxgate.gate.stores import open_store
+from voxgate.gate.tiers import Rule
 from voxgate.gate.tokens import Signer
 from voxgate.testing import FakeClock
 
@@ -592,6 +595,27 @@ def test_view_may_spend_and_read_policies(tmp_path):
     assert answers == [{"code": None, "used": 1}, {"code": "RATE_LIMITED", "used": 1}]
 
 
+def test_view_may_decide_for_another_service_and_limit_by_network(tmp_path, clock):
+    """Under a rule that is not its own, and by the address as limits count it: IPv6 by its network."""
+    app = Flask("x", instance_path=str(tmp_path))
+    gate = Gate(app, Parts(clock=clock))
+
+    @app.get("/x")
+    @gate.exempt
+    def view():
+        route = gate.admission.prepare(Rule(policy="other", limits="1 per minute"), name="other")
+        decision = gate.decide(route, path="/other")
+        return jsonify(code=decision.refusal and decision.refusal.code, partition=gate.address_partition)
+
+    with app.app_context():
+        gate.issuer.set_account("ann")
+        token = gate.issuer.open_session("ann").access_token
+    ask = partial(app.test_client().get, "/x", environ_base={"REMOTE_ADDR": "2001:db8:1:2:3::7"})
+    answers = [ask(headers=bearer(token)).get_json() for _ in range(2)]
+    assert [each["code"] for each in answers] == [None, "RATE_LIMITED"]
+    assert ask().get_json() == {"code": "TOKEN_MISSING", "partition": "ip:2001:db8:1:2::/64"}
+
+
 def test_body_of_a_refusal_can_be_given_another_form(tmp_path):
     """For routes that promise a form of their own."""
     app = Flask("x", instance_path=str(tmp_path))
@@ -623,6 +647,16 @@ def test_limit_of_what_runs_at_once_is_announced_as_such():
     """The draft's own unit for it."""
     reading = Reading(parse_limits("2 at once", name="slots")[0], 1, 0)
     assert dict(limit_headers([reading]))["RateLimit-Policy"] == '"slots";q=2;qu="concurrent-requests"'
+
+
+def test_what_is_kept_of_announced_limits_is_bounded(monkeypatch):
+    """A service that makes limits without end does not fill the memory, and each is announced as it is."""
+    monkeypatch.setattr(headers_of_answers, "_announced", {})
+    monkeypatch.setattr(headers_of_answers, "_MAX_KEPT", 2)
+    for quota in range(1, 6):
+        reading = Reading(Limit("made", quota, 60), 0, 0)
+        assert dict(limit_headers([reading]))["RateLimit-Policy"] == f'"made";q={quota};w=60'
+    assert len(headers_of_answers._announced) <= 2
 
 
 def test_cost_out_of_bounds_is_refused():

@@ -164,3 +164,19 @@ def test_lost_connection_is_opened_again(known):
     with pytest.raises(StoreUnavailableError), known._file as connection:
         connection.close()
     assert known.decide(by_session(Charge(TWO))).is_allowed
+
+
+def test_interrupted_turn_is_given_back(known, monkeypatch):
+    """Whatever ends the wait for a turn, the next one comes; nobody waits for a thread that is gone."""
+    with monkeypatch.context() as patch:
+        patch.setattr(known._file, "_begin", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt), known._file:
+            pass
+    assert known.decide(by_session(Charge(TWO))).is_allowed
+
+
+def test_turn_whose_connection_is_gone_ends(known):
+    """There is nothing to keep and nothing to undo, and the next turn opens the file again."""
+    with known._file:
+        known._file._drop()
+    assert known.decide(by_session(Charge(TWO))).is_allowed
