@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from voxgate.gate.errors import Refusal
 from voxgate.gate.limits import Limit
@@ -160,9 +161,8 @@ class Query:
     address: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One limit as it stands after a decision.
+class Reading(NamedTuple):
+    """One limit as it stands after a decision; a tuple, because a dataclass takes three times as long to make.
 
     Attributes:
         limit: The limit.
@@ -180,8 +180,7 @@ class Reading:
         return max(0, self.limit.quota - self.used)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The answer of one admission.
 
     Attributes:

@@ -3,8 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from werkzeug.wsgi import ClosingIterator
 
@@ -29,8 +28,7 @@ REQUEST_ID = "voxgate.request_id"
 _LEASE = "voxgate.lease"
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """What the door has decided about a request; views find it in the WSGI environment."""
 
     route: GuardedRoute
