@@ -9,6 +9,7 @@ from typing import BinaryIO
 from sqlalchemy import Engine, create_engine, event, text
 
 from voxgate.accounts.database import Database
+from voxgate.speech.captions import Captions
 from voxgate.speech.errors import SynthesisCancelledError
 from voxgate.speech.jobs.base import Job, SpokenAudio
 from voxgate.speech.jobs.local import LocalDispatcher
@@ -19,6 +20,7 @@ from voxgate.speech.request import SpeechRequest
 from voxgate.speech.storage.folder import FolderArtifacts
 
 START_MS = 1_800_000_000_000
+NO_CAPTIONS = Captions(1.5, ())
 FINGERPRINT = "ab" * 32
 PATIENCE_S = 20  # how long a test waits for another thread or process before it fails
 
@@ -93,6 +95,7 @@ class Spoken:
     segments: int = 3
     media_type: str = "audio/wav"
     size_bytes: int = 0
+    captions: Captions = NO_CAPTIONS
 
 
 class FakeSpeaker:

@@ -7,7 +7,7 @@ from typing import BinaryIO, Protocol
 
 from voxgate.speech.errors import SpeechError
 
-SUFFIXES = ("wav", "mp3", "flac", "opus", "aac", "pcm")
+SUFFIXES = ("wav", "mp3", "flac", "opus", "aac", "pcm", "json")
 """What an artifact's name may end with."""
 
 OVERSHOOT = 20

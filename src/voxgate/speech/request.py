@@ -7,6 +7,8 @@ from typing import Literal
 
 from voxgate.speech.engines.base import MAX_SPEED_RATIO, MIN_SPEED_RATIO
 from voxgate.speech.formats.registry import FORMATS
+from voxgate.speech.script import Line, Script
+from voxgate.speech.ssml import SsmlFaults, read_ssml
 from voxgate.speech.text import tidy
 
 InputFormat = Literal["text", "ssml"]
@@ -20,6 +22,9 @@ TEXT_EMPTY = "Text cannot be empty"
 TEXT_TOO_LONG = "Text too long"
 TEXT_BLOCKED = "Text contains potentially harmful content"
 
+MARKUP_RATIO = 4
+"""How much longer than the text that may be spoken an SSML document may be."""
+
 _ECHO_CHARS = 64  # an unknown name is repeated in the answer, but never a long one
 
 
@@ -28,7 +33,7 @@ class SpeechRequest:
     """One text to speak.
 
     Attributes:
-        text: As the caller sent it; 1 to 5000 characters once tidied.
+        text: As the caller sent it; 1 to 5000 characters once tidied, more where the tier allows it.
         voice_name: A name of the voice list.
         output_format: A name of the registry of formats.
         speed_ratio: 0.5 to 2.0; the audio lasts 1/speed_ratio as long as at 1.0.
@@ -61,6 +66,13 @@ class Fault:
     detail: str
 
 
+def read_script(request: SpeechRequest) -> Script | SsmlFaults:
+    """Read what is spoken, line by line; plain text is one line."""
+    if request.input_format == "ssml":
+        return read_ssml(request.text)
+    return Script((Line(tidy(request.text)),))
+
+
 def find_faults(
     request: SpeechRequest,
     *,
@@ -68,6 +80,7 @@ def find_faults(
     formats: Collection[str],
     blocked_patterns: Collection[str],
     speeds: tuple[float, float] = (MIN_SPEED_RATIO, MAX_SPEED_RATIO),
+    max_characters: int = MAX_TEXT_CHARS,
 ) -> list[Fault]:
     """Find everything wrong with a request, in the order of its fields; an empty list lets it pass.
 
@@ -77,8 +90,9 @@ def find_faults(
         formats: Every installed output format.
         blocked_patterns: Texts that the operator does not want spoken, matched without regard to case.
         speeds: The least and the greatest speed that the interface promises.
+        max_characters: The longest text, without the markup of SSML.
     """
-    faults = _text_faults(request.text, blocked_patterns)
+    faults = _text_faults(request, blocked_patterns, max_characters)
     if request.voice_name not in voices:
         faults.append(Fault("voice_name", _unknown("voice", request.voice_name, voices)))
     faults += _form_faults(request, formats)
@@ -93,14 +107,22 @@ def find_faults(
     return faults
 
 
-def _text_faults(text: str, blocked_patterns: Collection[str]) -> list[Fault]:
-    tidied = tidy(text)
+def _text_faults(request: SpeechRequest, blocked_patterns: Collection[str], max_characters: int) -> list[Fault]:
+    is_ssml = request.input_format == "ssml"
+    tidied = tidy(request.text)
     if not tidied:
         return [Fault("text", TEXT_EMPTY)]
+    if is_ssml and len(tidied) > max_characters * MARKUP_RATIO:
+        return [Fault("text", TEXT_TOO_LONG)]  # and is not even read
+    script = read_script(request)
+    if isinstance(script, SsmlFaults):
+        return [Fault("text", detail) for detail in script.details]
+    if not script.characters:
+        return [Fault("text", TEXT_EMPTY)]
     faults = []
-    if len(tidied) > MAX_TEXT_CHARS:
+    if script.characters > max_characters:
         faults.append(Fault("text", TEXT_TOO_LONG))
-    folded = tidied.casefold()
+    folded = f"{tidied}\n{script.text}".casefold() if is_ssml else tidied.casefold()
     if any(pattern.casefold() in folded for pattern in blocked_patterns):
         faults.append(Fault("text", TEXT_BLOCKED))
     return faults

@@ -6,17 +6,31 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from voxgate.speech.engines.base import Utterance, Voice
-from voxgate.speech.engines.languages import Context, guess_language
+from voxgate.speech.captions import Captions, CaptionTrack
+from voxgate.speech.engines.base import Speech, Utterance, Voice
+from voxgate.speech.engines.languages import guess_language
 from voxgate.speech.engines.registry import Engines
 from voxgate.speech.errors import EngineError, SynthesisCancelledError, SynthesisFailedError
 from voxgate.speech.formats.base import BYTES_PER_SAMPLE, Format
 from voxgate.speech.formats.registry import FORMATS, installed_formats
-from voxgate.speech.request import SpeechRequest
+from voxgate.speech.pieces import Piece, pieces_of
+from voxgate.speech.request import (
+    MAX_PITCH_SEMITONES,
+    MIN_PITCH_SEMITONES,
+    Fault,
+    SpeechRequest,
+    read_script,
+)
+from voxgate.speech.segments import SegmentSpeaker
+from voxgate.speech.ssml import SsmlFaults
 from voxgate.speech.streaming import SpeechStream
-from voxgate.speech.text import clean, split
+from voxgate.speech.text import clean
+from voxgate.speech.voices import MAX_TAG_CHARS, language_for
 
-_FORM = 1  # raised when splitting or encoding change what is heard
+_FORM = 2  # raised when splitting or encoding change what is heard
+MIN_TOTAL_SPEED, MAX_TOTAL_SPEED = 0.25, 4.0
+"""How slow and how fast SSML within a slow or fast request can become."""
+
 _LEAST_S = 0.1  # no decoder takes a file without any sound for a file
 
 
@@ -29,12 +43,14 @@ class Synthesis:
         segments: How many the text was cut into.
         media_type: Such as ``audio/wav``.
         size_bytes: Of the file.
+        captions: What is heard when.
     """
 
     duration_s: float
     segments: int
     media_type: str
     size_bytes: int
+    captions: Captions
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +90,36 @@ class Synthesizer:
         """Give every voice, in the order to be listed."""
         return self._engines.voices
 
+    def find_language_faults(self, request: SpeechRequest) -> list[Fault]:
+        """Find every language of a request that its voice does not speak; an unknown voice is no fault of these."""
+        voice = self._engines.find_voice(request.voice_name)
+        if voice is None:
+            return []
+        script = read_script(request)
+        named = [] if isinstance(script, SsmlFaults) else [("text", tag) for tag in script.languages]
+        if request.language:
+            named.insert(0, ("language", request.language))
+        known = self._engines.languages_of(voice)
+        return [
+            Fault(field, f"The voice {voice.name} does not speak {tag[:MAX_TAG_CHARS]!r}")
+            for field, tag in named
+            if language_for(voice, tag, known) is None
+        ]
+
+    def speaks(self, voice: Voice, tag: str) -> bool:
+        """Tell whether a voice speaks a language."""
+        return language_for(voice, tag, self._engines.languages_of(voice)) is not None
+
     def fingerprint(self, request: SpeechRequest) -> str:
         """Give the SHA-256, in hex, of everything that shapes the audio: equal requests may share one file."""
         plan = self._plan(request)
         engine = self._engines.engine_of(plan.voice)
-        parts = [_FORM, engine.name, engine.version, plan.voice.name, plan.voice.language, plan.rate_hz]
+        language = plan.voice.language or self._language(plan, request.language)
+        parts = [_FORM, engine.name, engine.version, plan.voice.name, language, plan.rate_hz]
         # Added to 0.0, because 1 and 1.0, and 0.0 and -0.0, are the same setting but not the same text.
         settings = [request.speed_ratio + 0.0, request.pitch_semitones + 0.0, request.output_format]
-        return hashlib.sha256(json.dumps([*parts, *settings, clean(request.text)]).encode()).hexdigest()
+        text = [request.input_format, clean(request.text)]
+        return hashlib.sha256(json.dumps([*parts, *settings, *text]).encode()).hexdigest()
 
     def synthesize(
         self,
@@ -104,17 +142,19 @@ class Synthesizer:
         """
         plan = self._plan(request)
         encoder = plan.form.open_encoder(plan.rate_hz)
-        start, segments, pcm_bytes = out.tell(), 0, 0
-        for pcm in self._speak(plan, on_progress):
+        track = CaptionTrack()
+        start, pcm_bytes = out.tell(), 0
+        for pcm in self._speak(plan, on_progress, track):
             out.write(encoder.feed(pcm))
-            segments += 1
             pcm_bytes += len(pcm)
         out.write(encoder.finish())
         end = out.tell()
         out.seek(start)
         out.write(encoder.head())
         out.seek(end)
-        return Synthesis(pcm_bytes / BYTES_PER_SAMPLE / plan.rate_hz, segments, plan.form.media_type, end - start)
+        duration_s = pcm_bytes / BYTES_PER_SAMPLE / plan.rate_hz
+        captions = track.captions(duration_s)
+        return Synthesis(duration_s, len(captions.segments), plan.form.media_type, end - start, captions)
 
     def stream(self, request: SpeechRequest) -> SpeechStream:
         """Speak a request in which `find_faults` found nothing, and give its audio while it is made.
@@ -125,7 +165,7 @@ class Synthesizer:
             SynthesisFailedError: The voice is unknown; reading raises it when a segment could not be spoken.
         """
         plan = self._plan(request)
-        pcm = self._speak(plan, lambda _done, _all: True)
+        pcm = self._speak(plan, lambda _done, _all: True, CaptionTrack())
         return SpeechStream(pcm, plan.form.open_encoder(plan.rate_hz), form=plan.form, rate_hz=plan.rate_hz)
 
     def close(self) -> None:
@@ -141,36 +181,54 @@ class Synthesizer:
         rate_hz = form.rate_for(request.sample_rate_hz, engine_hz=engine_hz)
         return _Plan(request, voice, form, engine_hz, rate_hz)
 
-    def _speak(self, plan: _Plan, on_progress: Callable[[int, int], bool]) -> Generator[bytes, None, None]:
-        """Give the sound of each segment, at the sample rate of the plan."""
-        text = clean(plan.request.text)
-        segments, context = split(text), Context(text)
+    def _speak(
+        self, plan: _Plan, on_progress: Callable[[int, int], bool], track: CaptionTrack
+    ) -> Generator[bytes, None, None]:
+        """Give the sound of each segment, at the sample rate of the plan, and note its captions."""
+        pieces = self._pieces(plan)
+        speaker = SegmentSpeaker(self._engines, plan.voice, plan.rate_hz)
         samples = 0
-        for index, segment in enumerate(segments):
-            _report(on_progress, index, len(segments))
-            utterance = Utterance(
-                text=segment.text,
-                voice_name=plan.voice.name,
-                language=plan.voice.language or guess_language(segment.text, context),
-                speed_ratio=plan.request.speed_ratio,
-                pitch_semitones=plan.request.pitch_semitones,
-                max_audio_s=self._max_audio_s - samples / plan.rate_hz,
-                deadline_s=self._segment_deadline_s,
-            )
-            pcm = self._speak_segment(plan, utterance, index)
+        for index, piece in enumerate(pieces):
+            _report(on_progress, index, len(pieces))
+            pause = round(piece.pause_s * plan.rate_hz)
+            start_s = (samples + pause) / plan.rate_hz
+            left_s = self._max_audio_s - start_s
+            try:
+                speech = Speech(b"") if not piece.text else speaker.speak(self._utterance(plan, piece, left_s=left_s))
+            except EngineError as error:
+                raise SynthesisFailedError(error.reason, index) from error
+            pcm = bytes(BYTES_PER_SAMPLE * pause) + speech.pcm
             samples += len(pcm) // BYTES_PER_SAMPLE
-            if not samples and index == len(segments) - 1:
+            if piece.text:
+                track.add(piece.written, piece.placed(speech.words), start_s=start_s, end_s=samples / plan.rate_hz)
+            if not samples and index == len(pieces) - 1:
                 pcm = bytes(BYTES_PER_SAMPLE * round(_LEAST_S * plan.rate_hz))
             yield pcm
-        _report(on_progress, len(segments), len(segments))
+        _report(on_progress, len(pieces), len(pieces))
 
-    def _speak_segment(self, plan: _Plan, utterance: Utterance, index: int) -> bytes:
-        deadline_s = self._segment_deadline_s
-        try:
-            pcm = self._engines.speak(plan.voice, utterance).pcm
-            return self._engines.resample(pcm, from_hz=plan.engine_hz, to_hz=plan.rate_hz, deadline_s=deadline_s)
-        except EngineError as error:
-            raise SynthesisFailedError(error.reason, index) from error
+    def _pieces(self, plan: _Plan) -> list[Piece]:
+        script = read_script(plan.request)
+        if isinstance(script, SsmlFaults):
+            raise SynthesisFailedError("engine_refused", 0)
+        return pieces_of(script)
+
+    def _utterance(self, plan: _Plan, piece: Piece, *, left_s: float) -> Utterance:
+        tag = piece.line.language or plan.request.language
+        speed = plan.request.speed_ratio * piece.line.speed_ratio
+        pitch = plan.request.pitch_semitones + piece.line.pitch_semitones
+        return Utterance(
+            text=piece.text,
+            voice_name=plan.voice.name,
+            language=plan.voice.language or self._language(plan, tag) or guess_language(piece.text, piece.context),
+            speed_ratio=min(MAX_TOTAL_SPEED, max(MIN_TOTAL_SPEED, speed)),
+            pitch_semitones=min(MAX_PITCH_SEMITONES, max(MIN_PITCH_SEMITONES, pitch)),
+            max_audio_s=left_s,
+            deadline_s=self._segment_deadline_s,
+            is_continued=piece.is_continued,
+        )
+
+    def _language(self, plan: _Plan, tag: str) -> str:
+        return (language_for(plan.voice, tag, self._engines.languages_of(plan.voice)) or "") if tag else ""
 
 
 def _report(on_progress: Callable[[int, int], bool], done: int, total: int) -> None:

@@ -59,6 +59,23 @@ def clean(text: str) -> str:
     return _RUN.sub(lambda run: _broken(run[0]), text)
 
 
+def origins(tidied: str, cleaned: str) -> list[int]:
+    """Give for every place in a cleaned text, and for its end, where that is in the tidied text it was made of.
+
+    Cleaning only adds spaces, and only within a run that has none.
+    """
+    places, at = [], 0
+    for char in cleaned:
+        places.append(at)
+        at += at < len(tidied) and tidied[at] == char
+    return [*places, len(tidied)]
+
+
+def ends_sentence(text: str) -> bool:
+    """Tell whether a text ends with the mark of a sentence's end."""
+    return any(mark.end() == len(text) for mark in _SENTENCE_END.finditer(f"{text} ", 0, len(text) + 1))
+
+
 def split(text: str) -> list[Segment]:
     """Cut cleaned text into segments of at most 400 characters.
 

@@ -21,6 +21,9 @@ class Engines:
         voices = [voice for engine in engines for voice in engine.voices()]
         self.voices = tuple(voices)
         self._by_name = {voice.name: voice for voice in voices}
+        self._languages = {
+            engine.name: frozenset(voice.language for voice in engine.voices() if voice.language) for engine in engines
+        }
         if len(self._by_name) < len(voices):
             raise SpeechError("Two engines have a voice of the same name")
 
@@ -31,6 +34,10 @@ class Engines:
     def engine_of(self, voice: Voice) -> Engine:
         """Give the engine that has a voice."""
         return self._engines[voice.engine]
+
+    def languages_of(self, voice: Voice) -> frozenset[str]:
+        """Give every language that has a voice of its own in the engine of a voice."""
+        return self._languages[voice.engine]
 
     def speak(self, voice: Voice, utterance: Utterance) -> Speech:
         """Speak one segment; what the engine cannot change by itself is changed in its finished audio.

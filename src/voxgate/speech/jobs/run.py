@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
-from voxgate.speech.artifacts import Artifacts, ArtifactStorageError, ArtifactTooLargeError
+from voxgate.speech.artifacts import Artifacts, ArtifactStorageError, ArtifactTooLargeError, artifact_name
+from voxgate.speech.captions import SUFFIX as CAPTIONS
+from voxgate.speech.captions import Captions
 from voxgate.speech.errors import SynthesisCancelledError, SynthesisFailedError
 from voxgate.speech.jobs.base import FailureCode, IsStopping, Job, JobsUnavailableError, SpokenAudio
 from voxgate.speech.jobs.lease import STALL_S, Lease
@@ -29,6 +31,11 @@ class Spoken(Protocol):
     @property
     def media_type(self) -> str:
         """Media type of the audio."""
+        ...
+
+    @property
+    def captions(self) -> Captions:
+        """What is heard when."""
         ...
 
 
@@ -103,6 +110,7 @@ class JobRunner:
         artifact = self._artifacts.touch(known.artifact)
         if artifact is None:
             return None
+        self._artifacts.touch(artifact_name(job.fingerprint, CAPTIONS))
         return SpokenAudio(
             artifact=artifact.name,
             media_type=known.media_type,
@@ -129,6 +137,8 @@ class JobRunner:
             job.output_format,
             lambda out: spoken.append(self._speaker.synthesize(request, out, on_progress=lease.note_progress)),
         )
+        if (captions := spoken[0].captions).segments:
+            self._artifacts.write(job.fingerprint, CAPTIONS, lambda out: out.write(captions.to_json()))
         return SpokenAudio(
             artifact=artifact.name,
             media_type=spoken[0].media_type,
