@@ -27,6 +27,7 @@ ROOMS_OF = {
     "granian": ("cli/",),
     "joserfc": ("gate/signing/",),
     "lameenc": ("speech/formats/mp3.py",),
+    "obstore": ("speech/storage/bucket.py",),
     "openapi_pydantic": ("web/",),
     "pydantic": ("settings/", "web/"),
     "psycopg": ("accounts/postgres",),

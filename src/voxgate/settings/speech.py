@@ -3,16 +3,22 @@
 import os
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from voxgate.settings.forms import Bytes, Seconds, Texts
 from voxgate.settings.setting import Group, Setting
+from voxgate.speech.storage.address import parse_bucket
 
 _MAX_CORES = 64
 
 
 def _cores() -> int:
     return min(os.cpu_count() or 1, _MAX_CORES)
+
+
+def _check_bucket(value: str) -> str:
+    parse_bucket(value)
+    return value
 
 
 class SpeechSettings(Group):
@@ -52,6 +58,24 @@ class SpeechSettings(Group):
     audio_quota_bytes: Annotated[
         Bytes, Setting("VOXGATE_AUDIO_QUOTA_BYTES", "Most bytes that the audio folder may hold.", "bytes")
     ] = Field(default=2_147_483_648, ge=1_048_576, le=1 << 50)
+    audio_store: Annotated[
+        Annotated[str, AfterValidator(_check_bucket)] | None,
+        Setting(
+            "VOXGATE_AUDIO_STORE",
+            "S3-compatible store of the audio that all machines reach (extra `s3`): "
+            "`s3://bucket/prefix?endpoint=https://s3.example.org`; credentials come from the environment, as in "
+            "`AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.",
+            default_doc="none: audio in the data folder",
+        ),
+    ] = None
+    audio_download: Annotated[
+        Literal["proxy", "redirect"],
+        Setting(
+            "VOXGATE_AUDIO_DOWNLOAD",
+            "How audio in a store of its own is fetched: `proxy` through the service, `redirect` from the store, by an "
+            "address that opens it for five minutes.",
+        ),
+    ] = "proxy"
     queue_max: Annotated[
         int, Setting("VOXGATE_QUEUE_MAX", "Jobs that may wait before new ones are refused.", "jobs")
     ] = Field(default=10_000, ge=1, le=1_000_000)

@@ -1,6 +1,8 @@
 """Finished audio as an answer: whole, or one range of it, cacheable by its owner alone."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import IO, cast
 
 from flask import Response, request
 from werkzeug.exceptions import PreconditionFailed
@@ -32,12 +34,14 @@ def send_audio(job: Job, artifacts: Artifacts) -> Response | None:
     if opened is None:
         return None
     _ignore_unusable_range()
-    response = Response(wrap_file(request.environ, opened.file), mimetype=job.media_type, direct_passthrough=True)
+    response = Response(
+        wrap_file(request.environ, cast("IO[bytes]", opened.file)), mimetype=job.media_type, direct_passthrough=True
+    )
     response.call_on_close(opened.file.close)
     response.content_length = opened.size_bytes
     response.headers.set("Content-Disposition", "attachment", filename=f"voxgate-{job.id[:8]}.{job.output_format}")
     response.set_etag(job.fingerprint[:_ETAG_CHARACTERS])
-    response.last_modified = (job.finished_at_ms or 0) // 1000
+    response.last_modified = datetime.fromtimestamp((job.finished_at_ms or 0) // 1000, UTC)
     try:
         response.make_conditional(request.environ, accept_ranges=True, complete_length=opened.size_bytes)
     except Exception:
@@ -58,7 +62,9 @@ def _wants_body(response: Response) -> bool:
 def _redirect(response: Response, url: str) -> Response:
     """Send the caller to where the audio is; the address opens it for anybody, so nobody keeps it."""
     response.close()
-    return Response(status=HTTPStatus.FOUND, headers={"Location": url, "Cache-Control": "no-store"})
+    answer = Response(status=HTTPStatus.FOUND, headers={"Location": url, "Cache-Control": "no-store"})
+    del answer.headers["Content-Type"]
+    return answer
 
 
 def _ignore_unusable_range() -> None:

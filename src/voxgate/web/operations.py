@@ -119,6 +119,7 @@ _TTS = (
         {
             200: Media("The audio.", _AUDIO, _AUDIO_HEADERS),
             206: Media("One range of the audio.", _AUDIO, (*_AUDIO_HEADERS, "Content-Range")),
+            302: Media("The audio is at another address, for a few minutes.", (), ("Location",)),
             304: Media("The audio is the one you have.", (), ("ETag",)),
         },
         credentials=ANY,
