@@ -1,14 +1,14 @@
 """The gate: who may, and how often. A library of its own: ``from voxgate.gate import Gate``."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from voxgate.gate import events
-from voxgate.gate.decision import AccountState, Decision, KeyState, SessionState
-from voxgate.gate.errors import ConfigurationError, Refusal, StoreUnavailableError, VoxgateError
-from voxgate.gate.principal import Principal
-
 if TYPE_CHECKING:
+    from voxgate.gate import events
+    from voxgate.gate.decision import AccountState, Decision, KeyState, SessionState
+    from voxgate.gate.errors import ConfigurationError, Refusal, StoreUnavailableError, VoxgateError
     from voxgate.gate.flask import Gate, GateConfig, Parts
+    from voxgate.gate.principal import Principal
 
 __all__ = [
     "AccountState",
@@ -25,13 +25,19 @@ __all__ = [
     "VoxgateError",
     "events",
 ]
-_OF_FLASK = frozenset({"Gate", "GateConfig", "Parts"})
+_ROOMS = {
+    "decision": ("AccountState", "Decision", "KeyState", "SessionState"),
+    "errors": ("ConfigurationError", "Refusal", "StoreUnavailableError", "VoxgateError"),
+    "flask": ("Gate", "GateConfig", "Parts"),
+    "principal": ("Principal",),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 -- PEP 562
-    """Give what needs Flask when it is asked for, so that the framework-free core imports without Flask."""
-    if name in _OF_FLASK:
-        from voxgate.gate import flask  # noqa: PLC0415 -- the point of this function
-
-        return getattr(flask, name)
+    """Give a name when it is asked for: the core imports without Flask, and the command line without either."""
+    if name == "events":
+        return importlib.import_module("voxgate.gate.events")
+    if name in _ROOM_OF:
+        return getattr(importlib.import_module(f"voxgate.gate.{_ROOM_OF[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
