@@ -1,6 +1,7 @@
 """The stage of the tests of jobs: a given clock, a real database, a synthesizer that only pretends."""
 
 import contextlib
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from voxgate.speech.jobs.local import LocalDispatcher
 from voxgate.speech.jobs.queue import JobQueue
 from voxgate.speech.jobs.run import JobRunner
 from voxgate.speech.jobs.table import metadata
+from voxgate.speech.jobs.terms import Terms
 from voxgate.speech.request import SpeechRequest
 from voxgate.speech.storage.folder import FolderArtifacts
 
@@ -75,9 +77,12 @@ def locked(engine: Engine) -> Iterator[None]:
         yield
 
 
-def submit(queue: JobQueue, *, owner: str = "ann", text: str = "hello", fingerprint: str = FINGERPRINT) -> Job:
-    """Submit a job that must be taken."""
-    job = queue.submit(SpeechRequest(text), owner=owner, fingerprint=fingerprint)
+def submit(
+    queue: JobQueue, *, owner: str = "ann", text: str = "hello", fingerprint: str | None = None, **terms: object
+) -> Job:
+    """Submit a job that must be taken; equal to no other unless its fingerprint says so."""
+    fingerprint = fingerprint or secrets.token_hex(32)
+    job = queue.submit(SpeechRequest(text), owner=owner, fingerprint=fingerprint, terms=Terms(**terms))
     assert isinstance(job, Job)
     return job
 

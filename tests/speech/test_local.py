@@ -63,10 +63,10 @@ class TestRunning:
     def test_equal_job_is_served_without_speaking_again(self, stage):
         """Equal requests share one artifact, whose time starts anew."""
         stage.start()
-        submit(stage.queue, text="one two")
+        submit(stage.queue, text="one two", fingerprint=FINGERPRINT)
         stage.wait_for_ends(1)
         stage.clock.advance(300)
-        job = submit(stage.queue, owner="bob", text="one two")
+        job = submit(stage.queue, owner="bob", text="one two", fingerprint=FINGERPRINT)
         stage.wait_for_ends(2)
         done = stage.queue.find(job.id, "bob")
         assert stage.speaker.texts == ["one two"]
@@ -77,10 +77,10 @@ class TestRunning:
     def test_equal_job_whose_audio_is_gone_is_spoken_again(self, stage):
         """The row of an earlier job is not trusted without its file."""
         stage.start()
-        submit(stage.queue, text="one")
+        submit(stage.queue, text="one", fingerprint=FINGERPRINT)
         stage.wait_for_ends(1)
         (stage.folder / "audio" / f"{FINGERPRINT}.wav").unlink()
-        submit(stage.queue, text="one")
+        submit(stage.queue, text="one", fingerprint=FINGERPRINT)
         stage.wait_for_ends(2)
         assert stage.speaker.texts == ["one", "one"]
 

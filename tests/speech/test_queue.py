@@ -342,7 +342,7 @@ class TestSweep:
 class TestEqualJobs:
     def test_audio_of_an_equal_job_is_found_while_it_lasts(self, queue, clock):
         """Equal requests find the audio that is already there, whoever asked for it."""
-        submit(queue)
+        submit(queue, fingerprint=FINGERPRINT)
         assert queue.find_audio(FINGERPRINT) is None
         queue.finish(queue.claim("w"), audio(START_MS + 1000))
         assert queue.find_audio(FINGERPRINT) == audio(START_MS + 1000)

@@ -19,6 +19,9 @@ QUEUE_MAX = 10_000
 MAX_WAIT_S = 86_400
 """Seconds after which a job that could not be finished is given up, however often it was handed back."""
 
+REPEAT_WITHIN_S = 86_400
+"""Seconds for which the name that a client gave to a request is known."""
+
 ROW_KEEP_S = 604_800
 """Seconds for which the row of a job stays readable after its audio expired."""
 
@@ -80,6 +83,9 @@ class Job:
         sample_rate_hz: Sample rate that was asked for; None for the voice's or the format's own.
         language: BCP 47 language that was asked for; None to guess it.
         input_format: ``text`` or ``ssml``; None is ``text``.
+        at_once: Jobs of its owner that may run at once; None for any number.
+        reserved: What was reserved for it and may have to be given back; None when nothing is (any more).
+        idempotency_key: The name that its owner gave to the request.
     """
 
     id: str
@@ -111,6 +117,9 @@ class Job:
     sample_rate_hz: int | None
     language: str | None
     input_format: str | None
+    at_once: int | None
+    reserved: str | None = field(repr=False)
+    idempotency_key: str | None
 
     @property
     def progress_ratio(self) -> float:

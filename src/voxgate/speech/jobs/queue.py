@@ -1,39 +1,29 @@
 """The queue of jobs: whoever holds the fence of a running row may write to it, everyone else is told no."""
 
-import dataclasses
-import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-from sqlalchemy import Connection, Engine, Executable, Row
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy import Engine
 
 from voxgate.speech.jobs import statements
 from voxgate.speech.jobs.base import (
     LEASE_S,
     MAX_ATTEMPTS,
-    MAX_WAIT_S,
     QUEUE_MAX,
     ROW_KEEP_S,
     TTS_JOB_FAILED,
     TTS_JOB_FINISHED,
-    TTS_JOB_SUBMITTED,
-    Cursor,
     EventSink,
     FailureCode,
     Job,
-    JobPage,
     JobState,
-    JobsUnavailableError,
-    QueueFull,
     SpokenAudio,
     ignore_event,
 )
-from voxgate.speech.request import SpeechRequest
+from voxgate.speech.jobs.owned import OwnedJobs
+from voxgate.speech.jobs.rows import job_of, open_transaction
 
 
-class JobQueue:
+class JobQueue(OwnedJobs):
     """Jobs in one database, for any number of threads and processes.
 
     A job is claimed under a lease and a fence. The lease says until when its worker is believed to be alive; once it
@@ -59,84 +49,26 @@ class JobQueue:
         max_attempts: int = MAX_ATTEMPTS,
         on_event: EventSink = ignore_event,
     ) -> None:
-        self._writing = engine
-        # Read by the accounts' database, which on SQLite then does not take the write lock; on PostgreSQL a question
-        # that stands alone spares two trips.
-        alone = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {}
-        self._reading = engine.execution_options(is_reading=True, **alone)
-        self._now_ms = now_ms
-        self._queue_max = queue_max
+        super().__init__(engine, now_ms=now_ms, queue_max=queue_max, on_event=on_event)
         self._lease_ms = int(lease_s * 1000)
         self._max_attempts = max_attempts
-        self._on_event = on_event
 
     @property
     def lease_s(self) -> float:
         """Seconds a claim or renewal lasts."""
         return self._lease_ms / 1000
 
-    def submit(self, request: SpeechRequest, *, owner: str, fingerprint: str) -> Job | QueueFull:
-        """Write down a faultless request for `owner`; it waits from now on and survives a crash.
-
-        Args:
-            request: What to say and how.
-            owner: Subject of the account that asks.
-            fingerprint: What the synthesizer calls this request.
-
-        Raises:
-            JobsUnavailableError: The database did not take it.
-        """
-        now_ms = self._now_ms()
-        row = {
-            "id": secrets.token_hex(16),
-            "owner": owner,
-            "state": JobState.QUEUED.value,
-            "text": request.text,
-            "voice_name": request.voice_name,
-            "output_format": request.output_format,
-            "speed_ratio": request.speed_ratio,
-            "pitch_semitones": request.pitch_semitones,
-            "sample_rate_hz": request.sample_rate_hz,
-            "language": request.language,
-            "input_format": request.input_format,
-            "fingerprint": fingerprint,
-            "characters": len(request.text),
-            "segments_done": 0,
-            "segments_total": 0,
-            "attempts": 0,
-            "fence": 0,
-            "lease_until_ms": now_ms,
-            "created_at_ms": now_ms,
-            "expires_at_ms": now_ms + MAX_WAIT_S * 1000,
-        }
-        job = self._write_one(statements.insert_unless_full(row, queue_max=self._queue_max))
-        if job is None:
-            return QueueFull(self._queue_max)
-        self._tell(TTS_JOB_SUBMITTED, job)
-        return job
-
-    def find(self, job_id: str, owner: str) -> Job | None:
-        """Read a job of `owner`; None if there is none, or if it is another's."""
-        with _connection(self._reading) as connection:
-            row = connection.execute(statements.select_one(job_id, owner)).one_or_none()
-        return None if row is None else _job(row)
-
-    def list(self, owner: str, *, limit: int = 20, before: Cursor | None = None) -> JobPage:
-        """Read up to `limit` jobs of `owner`, newest first, from after the place `before`."""
-        with _connection(self._reading) as connection:
-            rows = connection.execute(statements.select_page(owner, limit=limit + 1, before=before)).all()
-        jobs = tuple(_job(row) for row in rows[:limit])
-        has_more = len(rows) > limit and jobs
-        return JobPage(jobs, Cursor(jobs[-1].created_at_ms, jobs[-1].id) if has_more else None)
-
     def claim(self, worker_id: str) -> Job | None:
         """Take the next job for a worker, for one lease; None if nothing waits.
 
-        Owners take turns: the one with the fewest running jobs comes first, then the oldest job.
+        Owners take turns: first comes the one with the fewest running jobs, of these the one whose last job was begun
+        the longest ago, and of its jobs the oldest. Passed over are owners with as many running jobs as they may have,
+        which dead workers' are not, and jobs that are equal to a running one and will share its audio.
         """
         now_ms = self._now_ms()
         return self._write_one(
             statements.CLAIM_NEXT,
+            turn="",
             worker_id=worker_id,
             now_ms=now_ms,
             until_ms=now_ms + self._lease_ms,
@@ -156,8 +88,14 @@ class JobQueue:
             statement = statement.values(segments_total=total)
         return self._count(statement) == 1
 
-    def finish(self, job: Job, audio: SpokenAudio) -> bool:
-        """End a claimed job with its audio; False, and nothing changes, if it is no longer held."""
+    def finish(self, job: Job, audio: SpokenAudio, *, is_spoken: bool = True) -> bool:
+        """End a claimed job with its audio; False, and nothing changes, if it is no longer held.
+
+        Args:
+            job: The job as it was claimed.
+            audio: Its audio.
+            is_spoken: Whether it was spoken for this job; what was reserved for it then stays spent.
+        """
         values = {
             **statements.ended(JobState.DONE, now_ms=self._now_ms()),
             "artifact": audio.artifact,
@@ -167,6 +105,7 @@ class JobQueue:
             "segments_done": audio.segments,
             "segments_total": audio.segments,
             "expires_at_ms": audio.expires_at_ms,
+            **({"reserved": None} if is_spoken else {}),
         }
         return self._end(job, values, TTS_JOB_FINISHED)
 
@@ -201,17 +140,9 @@ class JobQueue:
         }
         return self._write_one(statements.end_held(job.id, job.fence, values)) is not None
 
-    def cancel(self, job_id: str, owner: str) -> bool:
-        """End a waiting or running job of `owner`; False if there is none. Its worker stops at the next segment."""
-        return self._count(statements.cancel(job_id, owner, now_ms=self._now_ms())) == 1
-
-    def remove(self, job_id: str, owner: str) -> bool:
-        """Remove an ended job of `owner` from sight; False if there is no such job."""
-        return self._count(statements.remove_ended(job_id, owner)) == 1
-
     def find_audio(self, fingerprint: str) -> SpokenAudio | None:
         """Read what an earlier job with the same fingerprint gave; None if there is none or it expired."""
-        with _connection(self._reading) as connection:
+        with open_transaction(self._reading) as connection:
             row = connection.execute(statements.select_audio(fingerprint, now_ms=self._now_ms())).one_or_none()
         if row is None:
             return None
@@ -237,9 +168,9 @@ class JobQueue:
             now_ms=now_ms,
             max_attempts=None,
         )
-        with _connection(self._writing) as connection:
+        with open_transaction(self._writing) as connection:
             jobs = tuple(
-                _job(row) for statement in (exhausted, too_late) for row in connection.execute(statement).all()
+                job_of(row) for statement in (exhausted, too_late) for row in connection.execute(statement).all()
             )
         for job in jobs:
             self._tell(TTS_JOB_FAILED, job)
@@ -254,43 +185,3 @@ class JobQueue:
         if ended is not None:
             self._tell(event, ended)
         return ended is not None
-
-    def _write_one(self, statement: Executable, **values: str | int) -> Job | None:
-        with _connection(self._writing) as connection:
-            row = connection.execute(statement, values).one_or_none()
-        return None if row is None else _job(row)
-
-    def _count(self, statement: Executable) -> int:
-        with _connection(self._writing) as connection:
-            return connection.execute(statement).rowcount
-
-    def _tell(self, event: str, job: Job) -> None:
-        fields = {
-            "job_id": job.id,
-            "subject": job.owner,
-            "characters": job.characters,
-            "attempts": job.attempts,
-            "segments": job.segments_total,
-            "duration_s": job.duration_s,
-            "size_bytes": job.size_bytes,
-            "code": job.error_code,
-        }
-        self._on_event(event, {name: value for name, value in fields.items() if value is not None})
-
-
-@contextmanager
-def _connection(engine: Engine) -> Iterator[Connection]:
-    """Open one transaction; its trouble is told without the statement's parameters, hence without anybody's text."""
-    try:
-        with engine.begin() as connection:
-            yield connection
-    except DBAPIError as error:
-        # PostgreSQL quotes the row from the second line on.
-        raise JobsUnavailableError(str(error.orig).partition("\n")[0]) from None
-    except PoolTimeoutError as error:
-        raise JobsUnavailableError(f"no connection: {error}") from error
-
-
-def _job(row: Row[tuple[object, ...]]) -> Job:
-    values = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's public name for a row as a mapping
-    return dataclasses.replace(Job(**values), state=JobState(values["state"]))

@@ -81,7 +81,8 @@ class JobRunner:
         lease = Lease(self._queue, job, is_stopping, stall_s=self._stall_s)
         try:
             with lease.beating():
-                audio = self._find_equal(job) or self._speak(job, lease)
+                known = self._find_equal(job)
+                audio = known or self._speak(job, lease)
         except SynthesisCancelledError:
             # Not an attempt: the job did nothing wrong.
             self._queue.release(job, is_attempt=False)
@@ -100,7 +101,7 @@ class JobRunner:
             self._queue.release(job, is_attempt=True)
             raise
         else:
-            self._queue.finish(job, audio)
+            self._queue.finish(job, audio, is_spoken=known is None)
 
     def _find_equal(self, job: Job) -> SpokenAudio | None:
         """Find what an equal job has given already, and keep it for this one too."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import (
     BigInteger,
+    Connection,
     Delete,
     Insert,
     Integer,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -39,7 +41,14 @@ def _build_claim() -> Update:
         .group_by(job.c.owner)
         .subquery("running")
     )
+    equal = job.alias("equal")
+    spoken_now = select(equal.c.fingerprint).where(equal.c.state == _RUNNING, equal.c.lease_until_ms > now_ms)
     waiting = job.alias("waiting")
+    begun = job.alias("begun")
+    last_turn = select(func.max(begun.c.started_at_ms)).where(begun.c.owner == waiting.c.owner).scalar_subquery()
+    # A job that has had its turn and was not finished need not wait for another.
+    turn = case((waiting.c.attempts > 0, 0), else_=func.coalesce(last_turn, 0))
+    jobs = func.coalesce(running.c.jobs, 0)
     chosen = (
         select(waiting.c.id)
         .select_from(waiting.outerjoin(running, running.c.owner == waiting.c.owner))
@@ -47,8 +56,10 @@ def _build_claim() -> Update:
             waiting.c.state.in_(_ACTIVE),
             waiting.c.lease_until_ms <= now_ms,
             waiting.c.attempts < bindparam("max_attempts", type_=Integer),
+            or_(waiting.c.at_once.is_(None), jobs < waiting.c.at_once),
+            waiting.c.fingerprint.not_in(spoken_now),
         )
-        .order_by(func.coalesce(running.c.jobs, 0), waiting.c.created_at_ms, waiting.c.id)
+        .order_by(jobs, turn, waiting.c.created_at_ms, waiting.c.id)
         .limit(1)
         .with_for_update(of=waiting, skip_locked=True)
         .scalar_subquery()
@@ -69,11 +80,23 @@ def _build_claim() -> Update:
 
 
 CLAIM_NEXT = _build_claim()
-"""Give the next job to ``worker_id``: of the owner with the fewest running jobs, and of those the oldest.
+"""Give the next job to ``worker_id``: of the owner whose turn it is, the oldest, see ``JobQueue.claim``.
 
-Takes ``now_ms``, ``until_ms`` (end of the lease) and ``max_attempts``. PostgreSQL skips the rows that another worker is
-just claiming; SQLite has one writer. Built once, because building it costs more than running it.
+Takes ``now_ms``, ``until_ms`` (end of the lease) and ``max_attempts``. Claims are made one after the other, so that
+each sees what runs. Built once, because building it costs more than running it.
 """
+
+# Any two numbers that nobody else in the database locks.
+_LOCK = 0x766F78
+
+
+def take_turns(connection: Connection, name: str) -> None:
+    """Wait until nobody else is in a transaction of this name: an owner's, or without one that of the claims.
+
+    SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK, func.hashtext(literal(name)))))
 
 
 def insert_unless_full(row: Mapping[str, object], *, queue_max: int) -> Insert:
@@ -106,6 +129,8 @@ def end_held(job_id: str, fence: int, values: Mapping[str, object]) -> Update:
 def cancel(job_id: str, owner: str, *, now_ms: int) -> Update:
     """End an active job of `owner` at the owner's wish."""
     values = {"fence": job.c.fence + 1, "lease_by": None, **ended(JobState.CANCELLED, now_ms=now_ms)}
+    # What was spoken stays spent.
+    values["reserved"] = case((job.c.segments_done > 0, None), else_=job.c.reserved)
     return update(job).where(job.c.id == job_id, job.c.owner == owner, job.c.state.in_(_ACTIVE)).values(values)
 
 
@@ -132,13 +157,60 @@ def give_up(code: str, detail: str, *, now_ms: int, max_attempts: int | None) ->
 
 
 def remove_ended(job_id: str, owner: str) -> Delete:
-    """Remove the row of a job of `owner` that has ended."""
-    return delete(job).where(job.c.id == job_id, job.c.owner == owner, job.c.state.not_in(ACTIVE_STATES))
+    """Remove the row of a job of `owner` that has ended, once nothing is reserved for it."""
+    return delete(job).where(
+        job.c.id == job_id, job.c.owner == owner, job.c.state.not_in(ACTIVE_STATES), job.c.reserved.is_(None)
+    )
 
 
 def remove_old(expired_before_ms: int) -> Delete:
     """Remove the rows of ended jobs whose audio expired before the given time."""
     return delete(job).where(job.c.expires_at_ms <= expired_before_ms, job.c.state.not_in(ACTIVE_STATES))
+
+
+def count_unfinished(owner: str) -> Select[tuple[int]]:
+    """Count the jobs of one owner that wait or run."""
+    return select(func.count()).where(job.c.owner == owner, job.c.state.in_(_ACTIVE))
+
+
+def select_load(owner: str | None, *, now_ms: int) -> Select[tuple[object, ...]]:
+    """Sum up what waits and runs, of one owner or of all."""
+    is_running = and_(job.c.state == _RUNNING, job.c.lease_until_ms > now_ms)
+    query = select(
+        func.count().label("unfinished"),
+        func.sum(case((is_running, 1), else_=0)).label("running"),
+        func.sum(job.c.characters).label("characters"),
+    ).where(job.c.state.in_(_ACTIVE))
+    return query if owner is None else query.where(job.c.owner == owner)
+
+
+def select_paces(count: int) -> Select[tuple[object, ...]]:
+    """Read the length and duration of the jobs that were spoken last."""
+    return (
+        select(job.c.characters, (job.c.finished_at_ms - job.c.started_at_ms).label("spent_ms"))
+        .where(job.c.state == JobState.DONE.value)
+        .order_by(job.c.expires_at_ms.desc())
+        .limit(count)
+    )
+
+
+def select_repeated(owner: str, idempotency_key: str, *, since_ms: int) -> Select[tuple[object, ...]]:
+    """Read the job that was submitted under a name since a moment."""
+    return (
+        select(*job.c)
+        .where(job.c.owner == owner, job.c.idempotency_key == idempotency_key, job.c.created_at_ms > since_ms)
+        .limit(1)
+    )
+
+
+def select_reserved(count: int) -> Select[tuple[object, ...]]:
+    """Read ended jobs for which something is still reserved."""
+    return select(*job.c).where(job.c.reserved.is_not(None), job.c.state.not_in(_ACTIVE)).limit(count)
+
+
+def clear_reserved(job_id: str) -> Update:
+    """Forget what was reserved for an ended job."""
+    return update(job).where(job.c.id == job_id, job.c.state.not_in(_ACTIVE)).values(reserved=None)
 
 
 def select_one(job_id: str, owner: str) -> Select[tuple[object, ...]]:

@@ -5,9 +5,12 @@ from the end of its pause, a running row when its worker stopped renewing. ``fen
 so that whoever held the row before can no longer write to it.
 """
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, Text, text
 
 metadata = MetaData()
+
+_IS_RESERVED = text("reserved IS NOT NULL")
+_HAS_KEY = text("idempotency_key IS NOT NULL")
 
 job = Table(
     "job",
@@ -42,8 +45,17 @@ job = Table(
     Column("sample_rate_hz", Integer),
     Column("language", String(40)),
     Column("input_format", String(8)),
-    # The claim reads this index alone: what waits, whose it is, and its age.
-    Index("ix_job_claim", "state", "lease_until_ms", "attempts", "owner", "created_at_ms", "id"),
+    Column("at_once", Integer),
+    # Not empty as long as something may have to be given back.
+    Column("reserved", Text),
+    Column("idempotency_key", String(255)),
+    # The claim reads this index alone: what waits, whose it is, its age, its owner's bound, and what it is equal to.
+    Index(
+        "ix_job_claim", "state", "lease_until_ms", "attempts", "owner", "created_at_ms", "id", "at_once", "fingerprint"
+    ),
+    Index("ix_job_turn", "owner", "started_at_ms"),
+    Index("ix_job_reserved", "state", sqlite_where=_IS_RESERVED, postgresql_where=_IS_RESERVED),
+    Index("ix_job_key", "owner", "idempotency_key", sqlite_where=_HAS_KEY, postgresql_where=_HAS_KEY),
     Index("ix_job_owner", "owner", "created_at_ms", "id"),
     Index("ix_job_fingerprint", "fingerprint", "state"),
     Index("ix_job_expiry", "expires_at_ms"),

@@ -1,0 +1,190 @@
+"""What the owner of jobs asks: submitted, listed, cancelled and removed; and what is known of all jobs together."""
+
+import secrets
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Engine, Executable
+
+from voxgate.speech.jobs import statements
+from voxgate.speech.jobs.base import (
+    MAX_WAIT_S,
+    QUEUE_MAX,
+    REPEAT_WITHIN_S,
+    TTS_JOB_SUBMITTED,
+    Cursor,
+    EventSink,
+    Job,
+    JobPage,
+    JobState,
+    QueueFull,
+    ignore_event,
+)
+from voxgate.speech.jobs.rows import job_of, open_transaction
+from voxgate.speech.jobs.terms import NO_TERMS, Load, OwnerFull, Repeated, Terms
+from voxgate.speech.request import SpeechRequest
+
+
+class OwnedJobs:
+    """The owner's side of the queue, see ``JobQueue``.
+
+    Args:
+        engine: SQLAlchemy engine on a database that has the table ``job``.
+        now_ms: Gives the milliseconds since the epoch, UTC; the only source of time.
+        queue_max: Jobs that may wait at once.
+        on_event: Told of every job that is submitted, finished or failed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        now_ms: Callable[[], int],
+        queue_max: int = QUEUE_MAX,
+        on_event: EventSink = ignore_event,
+    ) -> None:
+        self._writing = engine
+        # Read by the accounts' database, which on SQLite then does not take the write lock; on PostgreSQL a question
+        # that stands alone spares two trips.
+        alone = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {}
+        self._reading = engine.execution_options(is_reading=True, **alone)
+        self._now_ms = now_ms
+        self._queue_max = queue_max
+        self._on_event = on_event
+
+    def submit(
+        self, request: SpeechRequest, *, owner: str, fingerprint: str, terms: Terms = NO_TERMS
+    ) -> Job | Repeated | OwnerFull | QueueFull:
+        """Write down a faultless request for `owner`; it waits from now on and survives a crash.
+
+        The bounds of one owner are exact, and one name gives one job, however many ask at once.
+
+        Args:
+            request: What to say and how.
+            owner: Subject of the account that asks.
+            fingerprint: What the synthesizer calls this request.
+            terms: What binds it beside.
+
+        Raises:
+            JobsUnavailableError: The database did not take it.
+        """
+        now_ms = self._now_ms()
+        row = {
+            "id": terms.job_id or secrets.token_hex(16),
+            "owner": owner,
+            "state": JobState.QUEUED.value,
+            "text": request.text,
+            "voice_name": request.voice_name,
+            "output_format": request.output_format,
+            "speed_ratio": request.speed_ratio,
+            "pitch_semitones": request.pitch_semitones,
+            "sample_rate_hz": request.sample_rate_hz,
+            "language": request.language,
+            "input_format": request.input_format,
+            "fingerprint": fingerprint,
+            "characters": len(request.text),
+            "segments_done": 0,
+            "segments_total": 0,
+            "attempts": 0,
+            "fence": 0,
+            "lease_until_ms": now_ms,
+            "created_at_ms": now_ms,
+            "expires_at_ms": now_ms + MAX_WAIT_S * 1000,
+            "at_once": terms.at_once,
+            "reserved": terms.reserved,
+            "idempotency_key": terms.idempotency_key,
+        }
+        with open_transaction(self._writing) as connection:
+            statements.take_turns(connection, owner)
+            known = self._find_repeated(connection, owner, terms.idempotency_key)
+            if known is not None:
+                return Repeated(known)
+            unfinished = connection.execute(statements.count_unfinished(owner)).scalar_one()
+            if terms.unfinished_max is not None and unfinished >= terms.unfinished_max:
+                return OwnerFull(terms.unfinished_max)
+            insert = statements.insert_unless_full(row, queue_max=self._queue_max)
+            found = connection.execute(insert).one_or_none()
+        if found is None:
+            return QueueFull(self._queue_max)
+        job = job_of(found)
+        self._tell(TTS_JOB_SUBMITTED, job)
+        return job
+
+    def find_repeated(self, owner: str, idempotency_key: str) -> Job | None:
+        """Read the job that `owner` gave this name within the last day; None if there is none."""
+        with open_transaction(self._reading) as connection:
+            return self._find_repeated(connection, owner, idempotency_key)
+
+    def find(self, job_id: str, owner: str) -> Job | None:
+        """Read a job of `owner`; None if there is none, or if it is another's."""
+        with open_transaction(self._reading) as connection:
+            row = connection.execute(statements.select_one(job_id, owner)).one_or_none()
+        return None if row is None else job_of(row)
+
+    def list(self, owner: str, *, limit: int = 20, before: Cursor | None = None) -> JobPage:
+        """Read up to `limit` jobs of `owner`, newest first, from after the place `before`."""
+        with open_transaction(self._reading) as connection:
+            rows = connection.execute(statements.select_page(owner, limit=limit + 1, before=before)).all()
+        jobs = tuple(job_of(row) for row in rows[:limit])
+        has_more = len(rows) > limit and jobs
+        return JobPage(jobs, Cursor(jobs[-1].created_at_ms, jobs[-1].id) if has_more else None)
+
+    def cancel(self, job_id: str, owner: str) -> bool:
+        """End a waiting or running job of `owner`; False if there is none. Its worker stops at the next segment."""
+        return self._count(statements.cancel(job_id, owner, now_ms=self._now_ms())) == 1
+
+    def remove(self, job_id: str, owner: str) -> bool:
+        """Remove an ended job of `owner` from sight; False if there is none for which nothing is reserved any more."""
+        return self._count(statements.remove_ended(job_id, owner)) == 1
+
+    def load(self, owner: str | None = None) -> Load:
+        """Read how much waits and runs, of one owner or of all."""
+        now_ms = self._now_ms()
+        with open_transaction(self._reading) as connection:
+            row = connection.execute(statements.select_load(owner, now_ms=now_ms)).one()
+        return Load(unfinished=row.unfinished, running=row.running or 0, characters=row.characters or 0)
+
+    def last_paces(self, count: int = 20) -> tuple[float, ...]:
+        """Read how fast the last jobs were spoken, in characters per second."""
+        with open_transaction(self._reading) as connection:
+            rows = connection.execute(statements.select_paces(count)).all()
+        return tuple(row.characters * 1000 / max(1, row.spent_ms) for row in rows)
+
+    def list_reserved(self, count: int = 100) -> tuple[Job, ...]:
+        """Read ended jobs for which what was reserved has to be given back; none is the usual answer."""
+        with open_transaction(self._reading) as connection:
+            return tuple(job_of(row) for row in connection.execute(statements.select_reserved(count)).all())
+
+    def note_given_back(self, job_id: str) -> None:
+        """Note that what was reserved for an ended job was given back."""
+        self._count(statements.clear_reserved(job_id))
+
+    def _find_repeated(self, connection: Connection, owner: str, idempotency_key: str | None) -> Job | None:
+        if idempotency_key is None:
+            return None
+        since_ms = self._now_ms() - REPEAT_WITHIN_S * 1000
+        row = connection.execute(statements.select_repeated(owner, idempotency_key, since_ms=since_ms)).first()
+        return None if row is None else job_of(row)
+
+    def _write_one(self, statement: Executable, *, turn: str | None = None, **values: str | int) -> Job | None:
+        with open_transaction(self._writing) as connection:
+            if turn is not None:
+                statements.take_turns(connection, turn)
+            row = connection.execute(statement, values).one_or_none()
+        return None if row is None else job_of(row)
+
+    def _count(self, statement: Executable) -> int:
+        with open_transaction(self._writing) as connection:
+            return connection.execute(statement).rowcount
+
+    def _tell(self, event: str, job: Job) -> None:
+        fields = {
+            "job_id": job.id,
+            "subject": job.owner,
+            "characters": job.characters,
+            "attempts": job.attempts,
+            "segments": job.segments_total,
+            "duration_s": job.duration_s,
+            "size_bytes": job.size_bytes,
+            "code": job.error_code,
+        }
+        self._on_event(event, {name: value for name, value in fields.items() if value is not None})
