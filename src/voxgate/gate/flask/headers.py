@@ -130,26 +130,27 @@ def limit_headers(readings: Sequence[Reading]) -> list[Header]:
         shares = [((each.limit.quota - each.used) / each.limit.quota, place) for place, each in enumerate(readings)]
         readings = [readings[place] for _, place in sorted(shares)[:_ANNOUNCED]]
     policies, states = [], []
-    for reading in readings:
-        limit = reading.limit
+    for limit, used, next_free_ms in readings:
         kept = _announced.get(id(limit))
         # The limit is held as well, so that its id cannot become another's.
-        policy, name = kept[1:] if kept is not None and kept[0] is limit else _announce(limit)
-        remaining = max(0, limit.quota - reading.used)  # reading.remaining, without a call on every answer
+        _, policy, name = kept if kept is not None and kept[0] is limit else _announce(limit)
+        remaining = limit.quota - used  # reading.remaining, without a call on every answer
         policies.append(policy)
-        states.append(f"{name};r={remaining};t={-(-reading.next_free_ms // 1000)}")
+        states.append(f"{name};r={remaining if remaining > 0 else 0};t={-(-next_free_ms // 1000)}")
+    if len(policies) == 1:
+        return [("RateLimit-Policy", policies[0]), ("RateLimit", states[0])]
     return [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(states))]
 
 
-def _announce(limit: Limit) -> tuple[str, str]:
-    """Return a limit's policy and its name as they are written, and keep them."""
+def _announce(limit: Limit) -> tuple[Limit, str, str]:
+    """Return a limit with its policy and its name as they are written, and keep them."""
     measure = _AT_ONCE if limit.kind is LimitKind.AT_ONCE else f";w={limit.window_s}"
     name = f'"{limit.name}"'
     policy = f"{name};q={limit.quota}{measure}"
     if len(_announced) >= _MAX_KEPT:
         _announced.clear()
-    _announced[id(limit)] = (limit, policy, name)
-    return policy, name
+    kept = _announced[id(limit)] = (limit, policy, name)
+    return kept
 
 
 def completed(own: Sequence[Header], added: Iterable[Header], *, is_guarded: bool) -> list[Header]:
