@@ -136,7 +136,7 @@ def limit_headers(readings: Sequence[Reading]) -> list[Header]:
         _, policy, name = kept if kept is not None and kept[0] is limit else _announce(limit)
         remaining = limit.quota - used  # reading.remaining, without a call on every answer
         policies.append(policy)
-        states.append(f"{name};r={remaining if remaining > 0 else 0};t={-(-next_free_ms // 1000)}")
+        states.append(f"{name};r={max(0, remaining)};t={-(-next_free_ms // 1000)}")
     if len(policies) == 1:
         return [("RateLimit-Policy", policies[0]), ("RateLimit", states[0])]
     return [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(states))]
