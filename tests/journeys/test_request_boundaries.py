@@ -1,0 +1,115 @@
+"""Where a request ends is read in one way, so nobody hides a second one in it; and slow clients hold nobody up."""
+
+import contextlib
+import socket
+import threading
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from tests.support.waiting import eventually
+
+HIDDEN = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+LOGIN = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+CHUNK = b"2\r\n{}\r\n0\r\n\r\n"
+AMBIGUOUS = {
+    "length and chunks": LOGIN + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNK,
+    "chunks and length": LOGIN + b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n" + CHUNK,
+    "two lengths": LOGIN + b"Content-Length: 2\r\nContent-Length: 40\r\n\r\n{}",
+    "a list of lengths": LOGIN + b"Content-Length: 2, 40\r\n\r\n{}",
+    "a length with a sign": LOGIN + b"Content-Length: +2\r\n\r\n{}",
+    "a negative length": LOGIN + b"Content-Length: -2\r\n\r\n{}",
+    "a length in hexadecimal": LOGIN + b"Content-Length: 0x2\r\n\r\n{}",
+    "an endless length": LOGIN + b"Content-Length: 99999999999999999999\r\n\r\n{}",
+    "an unknown coding": LOGIN + b"Transfer-Encoding: xchunked\r\n\r\n" + CHUNK,
+    "chunks that are not last": LOGIN + b"Transfer-Encoding: chunked, identity\r\n\r\n" + CHUNK,
+    "chunked twice": LOGIN + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n" + CHUNK,
+    "a chunk of no size": LOGIN + b"Transfer-Encoding: chunked\r\n\r\nx\r\n{}\r\n0\r\n\r\n",
+    "a chunk of a negative size": LOGIN + b"Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
+    "a chunk that is longer than it says": LOGIN + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n",
+    "a space before the colon": LOGIN + b"Content-Length : 2\r\n\r\n{}",
+    "a folded line": LOGIN + b"X-A: b\r\n Content-Length: 2\r\nContent-Length: 0\r\n\r\n{}",
+    "a bare carriage return": LOGIN + b"X-A: b\rContent-Length: 2\r\n\r\n{}",
+    "a zero byte": LOGIN + b"X-A: b\0\r\nContent-Length: 2\r\n\r\n{}",
+    "a header without a name": LOGIN + b": 2\r\n\r\n{}",
+    "a space in the path": b"GET /healthz /x HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+@pytest.fixture
+def connect(served):
+    """Open a connection to the service that is closed after the test."""
+    with contextlib.ExitStack() as stack:
+
+        def open_one():
+            at = urlsplit(served.url)
+            return stack.enter_context(socket.create_connection((at.hostname, at.port), timeout=20))
+
+        yield open_one
+
+
+def statuses(connection, *, wait_s=2):
+    """Read until the server closes or answers nothing more; returns the status of every answer."""
+    read = b""
+    connection.settimeout(wait_s)
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        while part := connection.recv(65_536):
+            read += part
+    return [int(each[:3]) for each in read.split(b"HTTP/1.1 ")[1:]]
+
+
+def test_two_requests_in_one_connection_are_two_answers(connect):
+    """What this file looks for can be seen: the hidden request is answered where it is meant."""
+    connection = connect()
+    connection.sendall(LOGIN + b"Content-Length: 2\r\n\r\n{}" + HIDDEN)
+    assert statuses(connection, wait_s=30) == [400, 200]
+
+
+@pytest.mark.parametrize("request_of", AMBIGUOUS.values(), ids=AMBIGUOUS.keys())
+def test_what_could_be_read_in_two_ways_ends_the_connection(connect, request_of):
+    """One refusal at most, never the answer to what was hidden behind it."""
+    connection = connect()
+    connection.sendall(request_of + HIDDEN)
+    told = statuses(connection)
+    assert 200 not in told
+    assert len(told) <= 1
+    assert all(400 <= status < 500 for status in told)
+
+
+def test_slow_clients_hold_nobody_up(connect, served):
+    """A hundred clients that send a letter now and then: everybody else is answered as ever."""
+    slow = [connect() for _ in range(100)]
+    for connection in slow:
+        connection.sendall(LOGIN + b"Content-Length: 1000\r\n")
+    stop = threading.Event()
+
+    def drip():
+        while not stop.wait(0.2):
+            for connection in slow:
+                with contextlib.suppress(OSError):
+                    connection.sendall(b"X-A: b\r\n")
+
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    try:
+        begun = time.monotonic()
+        assert all(served.api.get("/healthz").status == 200 for _ in range(20))
+        assert time.monotonic() - begun < 15
+    finally:
+        stop.set()
+        dripping.join()
+
+
+def test_a_client_that_never_ends_its_headers_is_let_go(connect):
+    """After ten seconds, however many letters it has sent."""
+    connection = connect()
+    connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+
+    def is_closed():
+        try:
+            connection.sendall(b"X-A: b\r\n")
+        except OSError:
+            return True
+        return False
+
+    assert eventually(is_closed, "the end of the connection")
