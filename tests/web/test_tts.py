@@ -40,6 +40,11 @@ BAD_FIELDS = [
     ({"voice_name": "../../etc/passwd"}, "/voice_name", "Unknown voice"),
     ({"voice_name": "Alnilam\0"}, "/voice_name", "Unknown voice"),
     ({"voice_name": "-rf"}, "/voice_name", "Unknown voice"),
+    ({"language": "tlh"}, "/language", "does not speak 'tlh'"),
+    ({"language": "en", "voice_name": "vi"}, "/language", "The voice vi does not speak 'en'"),
+    ({"input_format": "html"}, "/input_format", "'text' or 'ssml'"),
+    ({"input_format": "ssml"}, "/text", "SSML is not well-formed XML"),
+    ({"input_format": "ssml", "text": "<speak><audio src='file:///etc/passwd'/></speak>"}, "/text", "<audio>"),
     ({"owner": "someone"}, "/owner", "is not a known field"),
     ({"job_id": NOBODYS}, "/job_id", "is not a known field"),
 ]
@@ -255,6 +260,7 @@ class TestStatus:
             "status": "queued",
             "progress": 0.0,
             "audio_url": None,
+            "captions_url": None,
             "duration_s": None,
             "characters": 6,
             "error": None,
@@ -367,7 +373,7 @@ class TestVoices:
     def test_200_lists_every_voice(self, client, auth_headers):
         """Every voice has its documented fields; the document's own is among them."""
         voices = client.get(VOICES, headers=auth_headers).get_json()["voices"]
-        assert {"name", "language", "engine", "style", "gender"} == voices[0].keys()
+        assert {"name", "language", "engine", "style", "gender", "preview_url"} == voices[0].keys()
         assert {"Alnilam", "Kore", "alloy", "vi", "cmn"} <= {voice["name"] for voice in voices}
 
 

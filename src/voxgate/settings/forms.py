@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ _SECONDS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h"
 _SECONDS |= {"day": 86_400, "w": 604_800, "week": 604_800}
 _BYTES = {"b": 1, "byte": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 _PART = re.compile(r"(\d+)\s*([a-z]+)[\s,]*", re.IGNORECASE)
+_USUAL_TIER, _USUAL_CHARACTERS, _MAX_CHARACTERS = "standard", 5_000, 1_000_000
+_CHARACTERS_HINT = "standard=5000; premium=50000"
 _DURATION_HINT = "write seconds such as 900, or a text such as '15 minutes'"
 _SIZE_HINT = "write bytes such as 131072, or a text such as '2 GiB'"
 
@@ -66,6 +69,24 @@ def check_limits(value: object) -> object:
         if limits:
             return value
     raise ValueError("write a limit such as '10 per minute' or '100 per hour; 5 per second'")
+
+
+def read_characters(value: object) -> object:
+    """Return characters by tier from a text such as ``standard=5000; premium=50000``, or one number for every tier.
+
+    Raises:
+        ValueError: It is neither, or a number is out of bounds.
+    """
+    if isinstance(value, Mapping):
+        value = ";".join(f"{tier}={number}" for tier, number in value.items())
+    read = {}
+    for part in str(value).split(";"):
+        tier, has_tier, number = part.strip().rpartition("=")
+        tier, number = tier.strip() if has_tier else _USUAL_TIER, number.strip()
+        if not tier or not re.fullmatch(r"\d{1,7}", number) or not 1 <= int(number) <= _MAX_CHARACTERS:
+            raise ValueError(f"write characters by tier such as {_CHARACTERS_HINT!r}, at most {_MAX_CHARACTERS} each")
+        read[tier] = int(number)
+    return {_USUAL_TIER: _USUAL_CHARACTERS, **read}
 
 
 def check_mode(value: str) -> str:
@@ -119,6 +140,7 @@ def _read_parts(text: str, units: dict[str, int], hint: str) -> int:
 Seconds = Annotated[int, BeforeValidator(read_duration)]
 Bytes = Annotated[int, BeforeValidator(read_size)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(read_list)]
+Characters = Annotated[dict[str, int], BeforeValidator(read_characters)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(check_origin)], ...], BeforeValidator(read_list)]
 Modes = Annotated[tuple[Annotated[str, AfterValidator(check_mode)], ...], BeforeValidator(read_list)]
 LimitText = Annotated[str, BeforeValidator(check_limits)]

@@ -27,6 +27,9 @@ class LimitSettings(Group):
     ratelimit_tts_status: Annotated[
         LimitText, Setting("RATELIMIT_TTS_STATUS", "Limit of `GET /api/v1/tts/status`, per account.")
     ] = "100 per minute"
+    ratelimit_tts_preview: Annotated[
+        LimitText, Setting("RATELIMIT_TTS_PREVIEW", "Limit of `GET /api/v1/tts/voices/<name>/preview`, per account.")
+    ] = "60 per minute"
     ratelimit_login: Annotated[
         LimitText, Setting("RATELIMIT_LOGIN", "Limit of logins, per pair of address and account.")
     ] = "3 per minute"

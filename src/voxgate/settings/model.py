@@ -17,6 +17,9 @@ POLICIES_OF_OTHERS = frozenset({"default", "standard", "premium", "register"})
 """What counts addresses, as every policy of logins does too, and the tiers, whose own limits are named ``*``."""
 
 
+_JSON_BYTES_PER_CHARACTER = 12  # two escapes for a character beyond the first plane
+
+
 class Settings(
     LimitSettings,
     CredentialSettings,
@@ -43,6 +46,14 @@ class Settings(
     def shows_docs(self) -> bool:
         """Whether everybody may read the description of the interface."""
         return not self.is_production if self.docs is None else self.docs
+
+    def max_characters_of(self, tier: str) -> int:
+        """Return how long a text of a tier may be."""
+        return self.max_characters.get(tier, self.max_characters["standard"])
+
+    def body_bytes_of(self, tier: str) -> int:
+        """Return how long a body with a text of a tier may be: enough for every way of writing the text as JSON."""
+        return max(self.max_body_bytes, self.max_characters_of(tier) * _JSON_BYTES_PER_CHARACTER)
 
     @property
     def tls_folder(self) -> Path:

@@ -18,6 +18,7 @@ _TYPES = {
     Path: "path",
     SecretStr: "secret text",
     tuple: "list of texts",
+    dict: "text",
 }
 _GROUPS = {
     "VOXGATE_": ("The house", "Where things are, who may reach them and how much they may take."),

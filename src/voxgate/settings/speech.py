@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from voxgate.settings.forms import Bytes, Seconds, Texts
+from voxgate.settings.forms import Bytes, Characters, Seconds, Texts
 from voxgate.settings.setting import Group, Setting
 from voxgate.speech.storage.address import parse_bucket
 
@@ -42,7 +42,7 @@ class SpeechSettings(Group):
         ),
     ] = Field(default_factory=_cores, ge=1, le=_MAX_CORES)
     max_audio_s: Annotated[Seconds, Setting("VOXGATE_MAX_AUDIO_S", "Longest audio of one request.", "seconds")] = Field(
-        default=1800, ge=1, le=86_400
+        default=3600, ge=1, le=86_400
     )
     segment_deadline_s: Annotated[
         Seconds,
@@ -88,6 +88,15 @@ class SpeechSettings(Group):
             "streams",
         ),
     ] = Field(default=3, ge=1, le=1_000)
+    max_characters: Annotated[
+        Characters,
+        Setting(
+            "TTS_MAX_CHARACTERS",
+            "Longest text of one request for each tier, such as `standard=5000; premium=50000`; a tier that is not "
+            "named has that of `standard`. Markup is not counted.",
+            "characters",
+        ),
+    ] = "standard=5000; premium=50000"  # type: ignore[assignment]
     blocked_patterns: Annotated[
         Texts,
         Setting(

@@ -110,11 +110,15 @@ class Synthesizer:
         """Tell whether a voice speaks a language."""
         return language_for(voice, tag, self._engines.languages_of(voice)) is not None
 
+    def language_of(self, voice: Voice, tag: str) -> str:
+        """Give what a voice speaks when asked for a language; empty for that of the text."""
+        return voice.language or ((tag and language_for(voice, tag, self._engines.languages_of(voice))) or "")
+
     def fingerprint(self, request: SpeechRequest) -> str:
         """Give the SHA-256, in hex, of everything that shapes the audio: equal requests may share one file."""
         plan = self._plan(request)
         engine = self._engines.engine_of(plan.voice)
-        language = plan.voice.language or self._language(plan, request.language)
+        language = self.language_of(plan.voice, request.language)
         parts = [_FORM, engine.name, engine.version, plan.voice.name, language, plan.rate_hz]
         # Added to 0.0, because 1 and 1.0, and 0.0 and -0.0, are the same setting but not the same text.
         settings = [request.speed_ratio + 0.0, request.pitch_semitones + 0.0, request.output_format]
@@ -219,16 +223,13 @@ class Synthesizer:
         return Utterance(
             text=piece.text,
             voice_name=plan.voice.name,
-            language=plan.voice.language or self._language(plan, tag) or guess_language(piece.text, piece.context),
+            language=self.language_of(plan.voice, tag) or guess_language(piece.text, piece.context),
             speed_ratio=min(MAX_TOTAL_SPEED, max(MIN_TOTAL_SPEED, speed)),
             pitch_semitones=min(MAX_PITCH_SEMITONES, max(MIN_PITCH_SEMITONES, pitch)),
             max_audio_s=left_s,
             deadline_s=self._segment_deadline_s,
             is_continued=piece.is_continued,
         )
-
-    def _language(self, plan: _Plan, tag: str) -> str:
-        return (language_for(plan.voice, tag, self._engines.languages_of(plan.voice)) or "") if tag else ""
 
 
 def _report(on_progress: Callable[[int, int], bool], done: int, total: int) -> None:

@@ -15,6 +15,7 @@ from voxgate.web import (
     admin,
     api_keys,
     auth,
+    captions,
     decide,
     docs,
     health,
@@ -25,6 +26,7 @@ from voxgate.web import (
     own_sessions,
     root,
     tts,
+    voices,
 )
 from voxgate.web.answers import use_json
 from voxgate.web.decide import Rest, add_edge
@@ -82,7 +84,7 @@ def create_served_app() -> Flask:
 
 
 def _add_routes(app: Flask, settings: Settings) -> None:
-    for module in (auth, api_keys, own_sessions, own_events, admin, tts, limits, health, decide, oauth):
+    for module in (auth, api_keys, own_sessions, own_events, admin, tts, voices, captions, limits, health, decide, oauth):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(openai_speech.blueprint)
     limit_streams(app, settings.streams_max)

@@ -11,6 +11,7 @@ from voxgate.web.door import gate
 from voxgate.web.openai_schemas import ModelAnswer, ModelsAnswer, SpeechBody
 from voxgate.web.problems import refuse
 from voxgate.web.services import services
+from voxgate.web.speech_requests import allow_body, max_characters
 from voxgate.web.speech_streams import open_stream, send_audio, send_events
 
 SPEEDS = (0.25, 4.0)
@@ -64,6 +65,7 @@ def show_model(model: str) -> Response:
 
 def _read_body() -> tuple[SpeechBody, SpeechRequest] | Refusal:
     """Read what is to be said; what the types allow is judged together with what they do not."""
+    allow_body()
     read = read_fields(SpeechBody, instead={"model": "", "input": "", "voice": ""})
     if isinstance(read, Refusal):
         return read
@@ -83,6 +85,7 @@ def _read_body() -> tuple[SpeechBody, SpeechRequest] | Refusal:
         formats=synthesizer.formats,
         blocked_patterns=services().settings.blocked_patterns,
         speeds=SPEEDS,
+        max_characters=max_characters(),
     )
     missing = [FieldFault(pointer_to(name), "is required") for name in ("model", "voice") if not getattr(body, name)]
     late = [FieldFault(pointer_to(_FIELDS.get(fault.field, fault.field)), fault.detail) for fault in found]

@@ -7,6 +7,7 @@ from voxgate.web.admin_operations import ADMIN_OPERATIONS
 from voxgate.web.oauth_operations import OAUTH_OPERATIONS
 from voxgate.web.openai_operations import OPENAI_OPERATIONS
 from voxgate.web.operation import ACCESS, ANY, REFRESH, Media, Operation, Parameter
+from voxgate.web.voice_operations import VOICE_OPERATIONS
 
 _LOGIN = ("CREDENTIALS_MISSING", "INVALID_CREDENTIALS", "LOGIN_DISABLED", "HASHING_BUSY")
 
@@ -89,7 +90,7 @@ _TTS = (
         codes=("BAD_REQUEST",),
         parameters=(Parameter("before", "query", "Id of a job; the page begins behind it."),),
     ),
-    Operation("get", "/api/v1/tts/voices", "List every voice", {200: schemas.VoicesAnswer}, credentials=ANY),
+    *VOICE_OPERATIONS,
     Operation(
         "post",
         "/api/v1/tts/generate",

@@ -60,6 +60,9 @@ _ROWS = (
     Problem(
         "MODEL_NOT_FOUND", 404, "Not Found", "Model not found", "There is no such model; GET /v1/models lists them."
     ),
+    Problem(
+        "VOICE_NOT_FOUND", 404, "Not Found", "Voice not found", "There is no such voice; GET /api/v1/tts/voices lists them."
+    ),
     Problem("KEY_NOT_FOUND", 404, "Not Found", "API key not found", "You have no API key of this id."),
     Problem("SESSION_NOT_FOUND", 404, "Not Found", "Session not found", "You have no session of this id."),
     Problem("METHOD_NOT_ALLOWED", 405, "Method Not Allowed", "Method not allowed", "See the Allow header."),

@@ -56,7 +56,16 @@ class SessionBody(LoginBody):
 class GenerateBody(Body):
     """What is to be said, and how."""
 
-    text: str = Field(description="Plain text to speak, 1 to 5000 characters.", examples=["Hello from voxgate."])
+    text: str = Field(
+        description="What to speak, 1 to 5000 characters, or what the tier allows; markup is not counted.",
+        examples=["Hello from voxgate."],
+    )
+    input_format: Literal["text", "ssml"] = Field(
+        "text", description="Whether the text is plain or one `<speak>` element of SSML."
+    )
+    language: str | None = Field(
+        None, description="Language to speak, a BCP 47 tag such as `pt-BR`; otherwise it is guessed from the text."
+    )
     voice_name: str = Field("Alnilam", description="Name of a voice of `GET /api/v1/tts/voices`.")
     output_format: str = Field(
         "wav", description="Audio format: `wav`, `mp3`, `flac`, `opus`, `aac` or `pcm` (24 kHz), as installed."
@@ -161,22 +170,6 @@ class ApiKeyAnswer(Answer):
     api_key: str
 
 
-class VoiceAnswer(Answer):
-    """One voice."""
-
-    name: str
-    language: str
-    engine: str
-    style: str | None
-    gender: str | None
-
-
-class VoicesAnswer(Answer):
-    """Every voice."""
-
-    voices: list[VoiceAnswer]
-
-
 class Started(Answer):
     """A job that was accepted."""
 
@@ -193,6 +186,7 @@ class JobAnswer(Answer):
     status: Literal["queued", "running", "done", "failed", "cancelled"]
     progress: float = Field(ge=0, le=1)
     audio_url: str | None = Field(description="Where the audio is, once the job is done.")
+    captions_url: str | None = Field(description="Where its captions are; `.srt` and `.vtt` instead of `.json` too.")
     duration_s: float | None = Field(description="Length of the audio in seconds, once the job is done.")
     characters: int = Field(description="Characters of the text.")
     error: str | None = Field(description="Why the job failed.")

@@ -4,26 +4,21 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
 
-from voxgate.gate.errors import FieldFault, Refusal
+from voxgate.gate.errors import Refusal
 from voxgate.speech.jobs.base import Cursor, Job, JobState, QueueFull, is_job_id
-from voxgate.speech.request import SpeechRequest, find_faults
-from voxgate.speech.text import tidy
 from voxgate.web.answers import answer
 from voxgate.web.audio import send_audio
-from voxgate.web.bodies import pointer_to, read_fields, reject_fields
 from voxgate.web.door import gate
 from voxgate.web.limits import read_limits
 from voxgate.web.problems import refuse
 from voxgate.web.schemas import (
-    GenerateBody,
     JobAnswer,
     OverviewAnswer,
     Started,
     StatusAnswer,
-    VoiceAnswer,
-    VoicesAnswer,
 )
 from voxgate.web.services import services
+from voxgate.web.speech_requests import read_request
 
 PAGE_JOBS = 20
 QUEUE_RETRY_AFTER_S = 10
@@ -54,32 +49,11 @@ def show_overview() -> Response:
     )
 
 
-@blueprint.get("/voices")
-@gate.protect(scopes=_READ)
-def list_voices() -> Response:
-    """List every voice."""
-    voices = services().synthesizer.voices()
-    return answer(
-        VoicesAnswer(
-            voices=[
-                VoiceAnswer(
-                    name=voice.name,
-                    language=voice.language,
-                    engine=voice.engine,
-                    style=voice.style,
-                    gender=voice.gender,
-                )
-                for voice in voices
-            ]
-        )
-    )
-
-
 @blueprint.post("/generate")
 @gate.protect(scopes=("tts:generate",), policy="tts-generate")
 def generate() -> Response:
     """Start a job that speaks the body's text."""
-    wanted = _read_request()
+    wanted = read_request()
     if isinstance(wanted, Refusal):
         return refuse(wanted)
     services().check_storage()
@@ -125,33 +99,6 @@ def fetch_audio(job_id: str) -> Response:
     return send_audio(job, services().artifacts) or refuse(Refusal("AUDIO_EXPIRED"))
 
 
-def _read_request() -> SpeechRequest | Refusal:
-    """Read what is to be said; what the types allow is judged together with what they do not."""
-    read = read_fields(GenerateBody, instead={"text": ""})
-    if isinstance(read, Refusal):
-        return read
-    body, faults = read
-    wanted = SpeechRequest(
-        text=tidy(body.text),
-        voice_name=body.voice_name,
-        output_format=body.output_format,
-        speed_ratio=body.speed,
-        pitch_semitones=body.pitch,
-        sample_rate_hz=body.sample_rate,
-    )
-    synthesizer = services().synthesizer
-    found = find_faults(
-        wanted,
-        voices={voice.name for voice in synthesizer.voices()},
-        formats=synthesizer.formats,
-        blocked_patterns=services().settings.blocked_patterns,
-    )
-    told = {fault.pointer for fault in faults}
-    late = [FieldFault(pointer_to(fault.field), fault.detail) for fault in found]
-    every = [*faults, *(fault for fault in late if fault.pointer not in told)]
-    return reject_fields(every) if every else wanted
-
-
 def _find_own(job_id: str) -> Job | None:
     """Return the caller's job; another's job and a text that is no id are as good as none."""
     return services().jobs.find(job_id, gate.principal.subject) if is_job_id(job_id) else None
@@ -164,6 +111,7 @@ def _describe(job: Job) -> JobAnswer:
         status=job.state.value,
         progress=round(job.progress_ratio, 3),
         audio_url=f"{_PREFIX}/audio/{job.id}" if has_audio else None,
+        captions_url=f"{_PREFIX}/captions/{job.id}.json" if has_audio else None,
         duration_s=job.duration_s,
         characters=job.characters,
         error=job.error_detail,
