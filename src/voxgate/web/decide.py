@@ -53,7 +53,7 @@ class Edge:
         known = memo.recall(key)
         if known is not None:
             decision, age_ms = known
-            return replace(decision, refusal=_aged(decision.refusal, age_ms))
+            return decision._replace(refusal=_aged(decision.refusal, age_ms))
         decision = gate.decide(route, path=target.path)
         if decision.refusal is not None:
             memo.remember(key, decision.refusal, decision)
