@@ -10,7 +10,8 @@ def test_fresh_account_has_everything_left(client, ann):
     """Each policy that binds the caller is told by its endpoint."""
     body = client.get(LIMITS, headers=bearer(ann["access_token"])).get_json()
     auth = {f"{V1}/auth/{name}" for name in ("refresh", "api-keys", "sessions", "password")}
-    assert body.keys() == {GENERATE, f"{V1}/tts/status", "/protected", "*"} | auth
+    jobs = {"jobs at once", "jobs unfinished"}
+    assert body.keys() == {GENERATE, f"{V1}/tts/status", "/protected", "*"} | auth | jobs
     assert body[GENERATE] == {
         "limit": 10,
         "current_count": 0,

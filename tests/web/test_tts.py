@@ -264,6 +264,7 @@ class TestStatus:
             "duration_s": None,
             "characters": 6,
             "error": None,
+            "estimated_s": 1,
         }
 
     def test_200_failed_job_says_why(self, generate, client, auth_headers, services):

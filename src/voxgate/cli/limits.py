@@ -11,6 +11,7 @@ from voxgate.gate.addresses import parse_address, partition_of
 from voxgate.gate.decision import Charge
 from voxgate.gate.limits import Limit, parse_limits
 from voxgate.gate.overrides import EVERY, parse_overrides
+from voxgate.settings.budgets import CHARACTERS
 
 if TYPE_CHECKING:
     from voxgate.web.services import Services
@@ -123,6 +124,7 @@ def _bound(services: "Services", who: str) -> tuple[str, list[Limit]]:
     state = services.directory.find_account(account.subject)
     overrides = parse_overrides(state.limits if state else "")
     tier = account.tier if account.tier in policies else "default"
+    policies[CHARACTERS] = services.settings.character_budget(account.tier)
     texts = {tier: overrides.get(EVERY, policies[tier])}
     texts |= {name: overrides.get(name, policies[name]) for name in services.settings.account_policies()}
     order = list(policies)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from voxgate.gate.decision import Trouble
 from voxgate.gate.errors import ConfigurationError
-from voxgate.gate.limits import parse_limits
+from voxgate.gate.limits import LimitKind, parse_limits
 
 _SECONDS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86_400}
 _SECONDS |= {"day": 86_400, "w": 604_800, "week": 604_800}
@@ -89,6 +89,23 @@ def read_characters(value: object) -> object:
     return {_USUAL_TIER: _USUAL_CHARACTERS, **read}
 
 
+def check_budget(value: object) -> object:
+    """Return the text of a budget unchanged once the gate can read it; an empty one is no budget.
+
+    Raises:
+        ValueError: The gate cannot read it, or it limits what runs at once.
+    """
+    if isinstance(value, str) and not value.strip():
+        return ""
+    if isinstance(value, str) and any(
+        limit.kind is LimitKind.AT_ONCE for limit in parse_limits(str(check_limits(value)), name="budget")
+    ):
+        raise ValueError(
+            "write characters per time, such as '100000 per calendar day'; jobs at once have their own settings"
+        )
+    return check_limits(value)
+
+
 def check_mode(value: str) -> str:
     """Return ``policy=mode`` unchanged when the mode is one that the gate has.
 
@@ -144,3 +161,4 @@ Characters = Annotated[dict[str, int], BeforeValidator(read_characters)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(check_origin)], ...], BeforeValidator(read_list)]
 Modes = Annotated[tuple[Annotated[str, AfterValidator(check_mode)], ...], BeforeValidator(read_list)]
 LimitText = Annotated[str, BeforeValidator(check_limits)]
+BudgetText = Annotated[str, BeforeValidator(check_budget)]

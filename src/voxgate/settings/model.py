@@ -4,6 +4,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from voxgate.settings.browsers import BrowserSettings
+from voxgate.settings.budgets import CHARACTERS, BudgetSettings
 from voxgate.settings.credentials import CredentialSettings
 from voxgate.settings.edge import EdgeSettings
 from voxgate.settings.events import EventSettings
@@ -25,6 +26,7 @@ class Settings(
     CredentialSettings,
     SessionSettings,
     SpeechSettings,
+    BudgetSettings,
     BrowserSettings,
     EdgeSettings,
     EventSettings,
@@ -108,10 +110,9 @@ class Settings(
         }
 
     def account_policies(self) -> frozenset[str]:
-        """Return the policies that count per account, for which accounts, tiers and keys can have limits of their own."""
-        return frozenset(
-            name for name in self.policies() if name not in POLICIES_OF_OTHERS and not name.startswith("login")
-        )
+        """Return the policies that count per account, of which accounts, tiers and keys can have limits of their own."""
+        names = (name for name in self.policies() if name not in POLICIES_OF_OTHERS and not name.startswith("login"))
+        return frozenset({*names, CHARACTERS})
 
     def modes(self) -> dict[str, str]:
         """Return for each policy that is named what it does while the store is out of reach."""

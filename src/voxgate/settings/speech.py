@@ -3,17 +3,26 @@
 import os
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from voxgate.settings.forms import Bytes, Characters, Seconds, Texts
 from voxgate.settings.setting import Group, Setting
 from voxgate.speech.storage.address import parse_bucket
 
 _MAX_CORES = 64
+_BROKERS = ("redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")
 
 
 def _cores() -> int:
     return min(os.cpu_count() or 1, _MAX_CORES)
+
+
+def _check_broker(value: str | None, known: ValidationInfo) -> str | None:
+    if value is None and known.data.get("jobs") == "celery":
+        raise ValueError("VOXGATE_JOBS=celery needs a broker, such as redis://localhost:6379/1 or amqp://localhost")
+    if value is not None and not value.startswith(_BROKERS):
+        raise ValueError("write an address such as redis://localhost:6379/1 or amqp://localhost")
+    return value
 
 
 def _check_bucket(value: str) -> str:
@@ -25,13 +34,24 @@ class SpeechSettings(Group):
     """What may be spoken, and what becomes of it."""
 
     jobs: Annotated[
-        Literal["local", "worker"],
+        Literal["local", "worker", "celery"],
         Setting(
             "VOXGATE_JOBS",
             "Who speaks the jobs: `local` the server processes themselves, `worker` only `voxgate worker`, of which "
-            "any number can share a database and the audio.",
+            "any number can share a database and the audio, `celery` the same, told by a broker (extra `celery`).",
         ),
     ] = "local"
+    broker_url: Annotated[
+        str | None,
+        AfterValidator(_check_broker),
+        Setting(
+            "VOXGATE_BROKER_URL",
+            "Broker that tells workers of jobs, with `VOXGATE_JOBS=celery`: `redis://host/1` or "
+            "`amqp://user:password@host`.",
+            default_doc="none",
+            is_secret=True,
+        ),
+    ] = Field(default=None, repr=False)
     engine_workers: Annotated[
         int,
         Setting(
@@ -97,6 +117,15 @@ class SpeechSettings(Group):
             "characters",
         ),
     ] = "standard=5000; premium=50000"  # type: ignore[assignment]
+    waiters_max: Annotated[
+        int,
+        Setting(
+            "VOXGATE_WAITERS_MAX",
+            "Requests for a job's status that one server process lets wait at once; more are answered at once, as each "
+            "holds one of its threads.",
+            "requests",
+        ),
+    ] = Field(default=2, ge=0, le=1_000)
     blocked_patterns: Annotated[
         Texts,
         Setting(

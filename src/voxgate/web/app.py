@@ -35,6 +35,7 @@ from voxgate.web.in_cookies import REFRESH_PATH
 from voxgate.web.problems import add_error_handlers, body_for_path
 from voxgate.web.services import EXTENSION, Services, open_services
 from voxgate.web.speech_streams import limit_streams
+from voxgate.web.waiting import limit_waiters
 
 _TIERS = ("standard", "premium")
 
@@ -80,6 +81,7 @@ def create_served_app() -> Flask:
     services: Services = app.extensions[EXTENSION]
     services.background.start()
     services.noted.start()
+    services.settlement.start()
     return app
 
 
@@ -88,6 +90,7 @@ def _add_routes(app: Flask, settings: Settings) -> None:
         app.register_blueprint(module.blueprint)
     app.register_blueprint(openai_speech.blueprint)
     limit_streams(app, settings.streams_max)
+    limit_waiters(app, settings.waiters_max)
     if settings.root_routes:
         app.register_blueprint(root.blueprint)
     if settings.shows_docs:

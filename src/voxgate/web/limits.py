@@ -5,6 +5,7 @@ from flask import Blueprint, Response
 from voxgate.gate.decision import Reading
 from voxgate.gate.tiers import Rule
 from voxgate.web.answers import answer
+from voxgate.web.budget import budgets_of_caller
 from voxgate.web.door import gate
 from voxgate.web.schemas import LimitAnswer, LimitsAnswer
 from voxgate.web.services import services
@@ -33,7 +34,7 @@ def show_limits() -> Response:
 
 
 def read_limits() -> dict[str, LimitAnswer]:
-    """Return every limit that binds the caller, by endpoint; one store call that spends nothing.
+    """Return every limit that binds the caller, by endpoint or by what it counts; one store call that spends nothing.
 
     They are the real ones: what is set for the tier, the account or the key counts as it does for a request.
 
@@ -45,11 +46,39 @@ def read_limits() -> dict[str, LimitAnswer]:
     bound = [
         (endpoint, charge) for endpoint, rule in rules.items() for charge in charges_for(rule, caller, name=EVERY_OTHER)
     ]
-    readings = gate.usage([charge for _, charge in bound])
+    readings = gate.usage([*(charge for _, charge in bound), *budgets_of_caller()])
     found: dict[str, Reading] = {}
-    for (endpoint, _), reading in zip(bound, readings, strict=True):
+    for (endpoint, _), reading in zip(bound, readings, strict=False):
         found[endpoint] = min(found.get(endpoint, reading), reading, key=lambda each: each.remaining)
-    return {endpoint: _describe(reading) for endpoint, reading in found.items()}
+    # A budget is told for each of its periods, because an empty day and an empty month mean something else.
+    found |= {f"{each.limit.name} {_period_of(each)}": each for each in readings[len(bound) :]}
+    return {name: _describe(reading) for name, reading in found.items()} | _read_jobs()
+
+
+def _period_of(reading: Reading) -> str:
+    """Return what follows the number in a limit's text, such as ``per calendar day``."""
+    return str(reading.limit).partition(" ")[2]
+
+
+def _read_jobs() -> dict[str, LimitAnswer]:
+    """Return the bounds of the caller's jobs, which the queue itself counts."""
+    subject, tier, settings = gate.principal.subject, gate.principal.tier, services().settings
+    load = services().jobs.load(subject)
+    counts = {
+        "jobs at once": (settings.jobs_at_once(tier), load.running),
+        "jobs unfinished": (settings.jobs_unfinished(tier), load.unfinished),
+    }
+    return {
+        name: LimitAnswer(
+            limit=limit,
+            current_count=count,
+            remaining=max(0, limit - count),
+            window=0,
+            reset_after=0,
+            policy=name.replace(" ", "-"),
+        )
+        for name, (limit, count) in counts.items()
+    }
 
 
 def _describe(reading: Reading) -> LimitAnswer:

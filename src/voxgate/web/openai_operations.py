@@ -14,7 +14,7 @@ OPENAI_OPERATIONS = (
         {200: Media("The audio while it is made, bare or as events.", (*_SOUND, "text/event-stream"))},
         credentials=ANY,
         body=schemas.SpeechBody,
-        codes=("MODEL_NOT_FOUND", "SYNTHESIS_FAILED", "ENGINE_UNAVAILABLE", "STREAMS_FULL"),
+        codes=("MODEL_NOT_FOUND", "TEXT_OVER_BUDGET", "SYNTHESIS_FAILED", "ENGINE_UNAVAILABLE", "STREAMS_FULL"),
     ),
     Operation(
         "get",

@@ -1,5 +1,7 @@
 """Speech in OpenAI's form, under /v1: what an unchanged OpenAI client asks, answered as it expects."""
 
+import secrets
+
 from flask import Blueprint, Response
 
 from voxgate.gate.errors import FieldFault, Refusal
@@ -7,6 +9,7 @@ from voxgate.speech.request import SpeechRequest, find_faults
 from voxgate.speech.text import tidy
 from voxgate.web.answers import answer
 from voxgate.web.bodies import pointer_to, read_fields, reject_fields
+from voxgate.web.budget import hold_characters
 from voxgate.web.door import gate
 from voxgate.web.openai_schemas import ModelAnswer, ModelsAnswer, SpeechBody
 from voxgate.web.problems import refuse
@@ -40,13 +43,20 @@ def speak() -> Response:
     if isinstance(read, Refusal):
         return refuse(read)
     body, wanted = read
+    held = hold_characters(len(wanted.text), hold_id=secrets.token_hex(16))
+    if isinstance(held, Refusal):
+        return refuse(held)
     opened = open_stream(wanted)
     if isinstance(opened, Refusal):
+        held.give_back()
         return refuse(opened)
     if body.stream_format == "sse":
         return send_events(opened, characters=len(wanted.text))
     sent = send_audio(opened)
-    return refuse(sent) if isinstance(sent, Refusal) else sent
+    if isinstance(sent, Refusal):
+        held.give_back()
+        return refuse(sent)
+    return sent
 
 
 @blueprint.get("/models")

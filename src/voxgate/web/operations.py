@@ -98,8 +98,18 @@ _TTS = (
         {202: schemas.Started},
         credentials=ANY,
         body=schemas.GenerateBody,
-        codes=("QUEUE_FULL", "STORAGE_FULL", "STORAGE_UNAVAILABLE"),
-        headers=("Location",),
+        codes=(
+            *("BAD_REQUEST", "IDEMPOTENCY_KEY_REUSED", "TEXT_OVER_BUDGET"),
+            *("TOO_MANY_JOBS", "QUEUE_FULL", "STORAGE_FULL", "STORAGE_UNAVAILABLE"),
+        ),
+        parameters=(
+            Parameter(
+                "Idempotency-Key",
+                "header",
+                "A name of this request, such as a random UUID: sent again within a day it starts no second job.",
+            ),
+        ),
+        headers=("Location", "Idempotency-Replayed"),
     ),
     Operation(
         "get", "/api/v1/tts/status", "See the recent jobs and the limits", {200: schemas.StatusAnswer}, credentials=ANY
@@ -109,6 +119,18 @@ _TTS = (
         "/api/v1/tts/status/{job_id}",
         "See one job",
         {200: schemas.JobAnswer},
+        credentials=ANY,
+        codes=("BAD_REQUEST", "JOB_NOT_FOUND"),
+        parameters=(
+            _JOB_ID,
+            Parameter("wait", "query", "Seconds, at most 30, to wait for the end of the job before it is shown."),
+        ),
+    ),
+    Operation(
+        "delete",
+        "/api/v1/tts/jobs/{job_id}",
+        "Cancel a job that has not ended, or remove one that has",
+        {204: Media("It has ended, or is gone.")},
         credentials=ANY,
         codes=("JOB_NOT_FOUND",),
         parameters=(_JOB_ID,),

@@ -61,7 +61,11 @@ _ROWS = (
         "MODEL_NOT_FOUND", 404, "Not Found", "Model not found", "There is no such model; GET /v1/models lists them."
     ),
     Problem(
-        "VOICE_NOT_FOUND", 404, "Not Found", "Voice not found", "There is no such voice; GET /api/v1/tts/voices lists them."
+        "VOICE_NOT_FOUND",
+        404,
+        "Not Found",
+        "Voice not found",
+        "There is no such voice; GET /api/v1/tts/voices lists them.",
     ),
     Problem("KEY_NOT_FOUND", 404, "Not Found", "API key not found", "You have no API key of this id."),
     Problem("SESSION_NOT_FOUND", 404, "Not Found", "Session not found", "You have no session of this id."),
@@ -95,6 +99,21 @@ _ROWS = (
         "Range not satisfiable",
         "The audio is shorter than the range begins.",
     ),
+    Problem(
+        "IDEMPOTENCY_KEY_REUSED",
+        422,
+        "Unprocessable Content",
+        "Idempotency key reused",
+        "This Idempotency-Key was used within the last day for another request; use a new one.",
+    ),
+    Problem(
+        "TEXT_OVER_BUDGET",
+        422,
+        "Unprocessable Content",
+        "Text over budget",
+        "The text is longer than the whole budget of characters.",
+    ),
+    Problem("TOO_MANY_JOBS", 429, "Too Many Requests", "Too many jobs", "Wait until some of your jobs have ended."),
     Problem("VALIDATION_FAILED", 422, "Unprocessable Content", "Validation failed", "A field is out of bounds."),
     Problem("SYNTHESIS_FAILED", 422, "Unprocessable Content", "Synthesis failed", "The text could not be spoken."),
     Problem(

@@ -190,6 +190,9 @@ class JobAnswer(Answer):
     duration_s: float | None = Field(description="Length of the audio in seconds, once the job is done.")
     characters: int = Field(description="Characters of the text.")
     error: str | None = Field(description="Why the job failed.")
+    estimated_s: int | None = Field(
+        description="Seconds until the job has ended, as far as that can be told; null once it has."
+    )
 
 
 class OverviewAnswer(Answer):
@@ -207,13 +210,13 @@ class LimitAnswer(Answer):
     limit: int
     current_count: int
     remaining: int
-    window: int = Field(description="Length of the sliding window in seconds.")
+    window: int = Field(description="Length of the window in seconds; 0 for what is counted as it stands.")
     reset_after: int = Field(description="Seconds until more is available, rounded up; 0 when nothing is spent.")
     policy: str
 
 
 class LimitsAnswer(RootModel[dict[str, LimitAnswer]]):
-    """Every limit that binds the caller, by endpoint; ``*`` stands for every other route."""
+    """Every limit that binds the caller: by endpoint, ``*`` for every other, or by what it counts: ``jobs at once``."""
 
     model_config = ConfigDict(frozen=True)
 

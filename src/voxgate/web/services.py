@@ -33,7 +33,9 @@ from voxgate.speech.jobs import open_dispatcher
 from voxgate.speech.jobs.queue import JobQueue
 from voxgate.speech.synthesis import Synthesizer
 from voxgate.web.background import Background
+from voxgate.web.estimates import Estimates
 from voxgate.web.noted import Noted
+from voxgate.web.settlement import Settlement
 
 EXTENSION = "voxgate.services"
 
@@ -62,6 +64,8 @@ class Services:
         artifacts: Finished audio.
         jobs: The queue.
         background: The threads that run jobs.
+        settlement: Gives back what ended jobs have not spent.
+        estimates: Guesses when jobs will be done.
     """
 
     settings: Settings
@@ -83,6 +87,8 @@ class Services:
     artifacts: Artifacts
     jobs: JobQueue
     background: Background
+    settlement: Settlement
+    estimates: Estimates
 
     def checks(self) -> Mapping[str, Callable[[], object]]:
         """Return for every dependency, by name, what raises when it does not answer."""
@@ -104,6 +110,7 @@ class Services:
         """Stop jobs and processes, then close what is stored; closing again is no error."""
         self.background.stop()
         self.noted.close()
+        self.settlement.close()
         self.synthesizer.close()
         self.audit.close()
         self.store.close()
@@ -163,6 +170,8 @@ def open_services(
         artifacts=artifacts,
         jobs=jobs,
         background=_open_background(settings, jobs, synthesizer, artifacts=artifacts, clock=clock),
+        settlement=Settlement(store, jobs),
+        estimates=Estimates(jobs, clock=clock),
     )
 
 

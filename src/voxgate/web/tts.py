@@ -1,12 +1,16 @@
 """Speech over HTTP, under /api/v1/tts: what can be asked for, jobs, and their audio."""
 
+import contextlib
+import math
+from functools import partial
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
 
-from voxgate.gate.errors import Refusal
-from voxgate.speech.jobs.base import Cursor, Job, JobState, QueueFull, is_job_id
-from voxgate.web.answers import answer
+from voxgate.gate.errors import Refusal, StoreUnavailableError
+from voxgate.gate.flask.headers import limit_headers
+from voxgate.speech.jobs.base import Cursor, Job, JobState, is_job_id
+from voxgate.web.answers import answer, empty_answer
 from voxgate.web.audio import send_audio
 from voxgate.web.door import gate
 from voxgate.web.limits import read_limits
@@ -19,9 +23,10 @@ from voxgate.web.schemas import (
 )
 from voxgate.web.services import services
 from voxgate.web.speech_requests import read_request
+from voxgate.web.submitting import submit
+from voxgate.web.waiting import LONGEST_WAIT_S, wait_for_end
 
 PAGE_JOBS = 20
-QUEUE_RETRY_AFTER_S = 10
 
 _PREFIX = "/api/v1/tts"
 _READ = ("tts:read",)
@@ -56,15 +61,17 @@ def generate() -> Response:
     wanted = read_request()
     if isinstance(wanted, Refusal):
         return refuse(wanted)
-    services().check_storage()
-    fingerprint = services().synthesizer.fingerprint(wanted)
-    job = services().jobs.submit(wanted, owner=gate.principal.subject, fingerprint=fingerprint)
-    if isinstance(job, QueueFull):
-        return refuse(Refusal("QUEUE_FULL", retry_after_s=QUEUE_RETRY_AFTER_S))
-    services().background.send(job.id)
-    status_url = f"{_PREFIX}/status/{job.id}"
-    started = Started(job_id=job.id, status=job.state.value, status_url=status_url)
-    return answer(started, 202, headers={"Location": status_url})
+    taken = submit(wanted)
+    if isinstance(taken, Refusal):
+        return refuse(taken)
+    if not taken.is_repeated:
+        services().background.send(taken.job.id)
+    status_url = f"{_PREFIX}/status/{taken.job.id}"
+    headers = {"Location": status_url, **({"Idempotency-Replayed": "true"} if taken.is_repeated else {})}
+    if taken.readings:
+        headers |= dict(limit_headers([*gate.decision.readings, *taken.readings]))
+    started = Started(job_id=taken.job.id, status=JobState.QUEUED.value, status_url=status_url)
+    return answer(started, 202, headers=headers)
 
 
 @blueprint.get("/status")
@@ -80,9 +87,29 @@ def show_status() -> Response:
 @blueprint.get("/status/<job_id>")
 @gate.protect(scopes=_READ, policy="tts-status")
 def show_job(job_id: str) -> Response:
-    """Show one job of the caller."""
-    job = _find_own(job_id)
+    """Show one job of the caller, at once or when it has ended."""
+    wait_s = _read_wait()
+    if isinstance(wait_s, Refusal):
+        return refuse(wait_s)
+    job = wait_for_end(partial(_find_own, job_id), wait_s=wait_s)
     return refuse(Refusal("JOB_NOT_FOUND")) if job is None else answer(_describe(job))
+
+
+@blueprint.delete("/jobs/<job_id>")
+@gate.protect(scopes=("tts:generate",))
+def end_job(job_id: str) -> Response:
+    """Cancel a job of the caller that has not ended; remove one that has."""
+    job = _find_own(job_id)
+    if job is None:
+        return refuse(Refusal("JOB_NOT_FOUND"))
+    jobs, owner = services().jobs, gate.principal.subject
+    if jobs.cancel(job.id, owner):
+        with contextlib.suppress(StoreUnavailableError):  # given back a little later, then
+            services().settlement.settle()
+    elif not jobs.remove(job.id, owner):
+        services().settlement.settle()
+        jobs.remove(job.id, owner)
+    return empty_answer()
 
 
 @blueprint.get("/audio/<job_id>")
@@ -99,12 +126,21 @@ def fetch_audio(job_id: str) -> Response:
     return send_audio(job, services().artifacts) or refuse(Refusal("AUDIO_EXPIRED"))
 
 
+def _read_wait() -> float | Refusal:
+    """Return for how many seconds the caller wants to wait for the end of a job."""
+    shown = request.args.get("wait", "0")
+    if not shown.isascii() or not shown.isdigit() or int(shown[:4]) > LONGEST_WAIT_S:
+        return Refusal("BAD_REQUEST", f"'wait' must be whole seconds, 0 to {LONGEST_WAIT_S:.0f}.")
+    return float(shown)
+
+
 def _find_own(job_id: str) -> Job | None:
     """Return the caller's job; another's job and a text that is no id are as good as none."""
     return services().jobs.find(job_id, gate.principal.subject) if is_job_id(job_id) else None
 
 
 def _describe(job: Job) -> JobAnswer:
+    left_s = services().estimates.seconds_left(job)
     has_audio = job.state is JobState.DONE and not job.is_expired(services().clock.now_ms())
     return JobAnswer(
         job_id=job.id,
@@ -115,4 +151,5 @@ def _describe(job: Job) -> JobAnswer:
         duration_s=job.duration_s,
         characters=job.characters,
         error=job.error_detail,
+        estimated_s=None if left_s is None else math.ceil(round(left_s, 3)),
     )

@@ -150,6 +150,12 @@ class JobQueue(OwnedJobs):
             row.artifact, row.media_type, row.size_bytes, row.duration_s, row.segments_total, row.expires_at_ms
         )
 
+    def find_overdue(self, waiting_s: float) -> str | None:
+        """Read the id of the job that nobody has begun for the longest, `waiting_s` after anybody could have."""
+        before_ms = self._now_ms() - int(waiting_s * 1000)
+        with open_transaction(self._reading) as connection:
+            return connection.execute(statements.select_overdue(before_ms)).scalar_one_or_none()
+
     def give_up(self) -> tuple[Job, ...]:
         """Fail every job that nobody holds and that was begun too often or waited a day; gives those jobs.
 

@@ -1,6 +1,7 @@
 """Every SQL statement of the queue, for SQLite and PostgreSQL; each write is one statement, hence atomic."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -168,19 +169,17 @@ def remove_old(expired_before_ms: int) -> Delete:
     return delete(job).where(job.c.expires_at_ms <= expired_before_ms, job.c.state.not_in(ACTIVE_STATES))
 
 
-def count_unfinished(owner: str) -> Select[tuple[int]]:
+def count_unfinished(owner: str) -> Select[int]:
     """Count the jobs of one owner that wait or run."""
     return select(func.count()).where(job.c.owner == owner, job.c.state.in_(_ACTIVE))
 
 
-def select_load(owner: str | None, *, now_ms: int) -> Select[tuple[object, ...]]:
+def select_load(owner: str | None, *, now_ms: int) -> Select[int, Any, Any]:
     """Sum up what waits and runs, of one owner or of all."""
     is_running = and_(job.c.state == _RUNNING, job.c.lease_until_ms > now_ms)
-    query = select(
-        func.count().label("unfinished"),
-        func.sum(case((is_running, 1), else_=0)).label("running"),
-        func.sum(job.c.characters).label("characters"),
-    ).where(job.c.state.in_(_ACTIVE))
+    counted = func.count().label("unfinished")
+    running = func.sum(case((is_running, 1), else_=0)).label("running")
+    query = select(counted, running, func.sum(job.c.characters).label("characters")).where(job.c.state.in_(_ACTIVE))
     return query if owner is None else query.where(job.c.owner == owner)
 
 
@@ -234,5 +233,15 @@ def select_audio(fingerprint: str, *, now_ms: int) -> Select[tuple[object, ...]]
         select(*job.c)
         .where(job.c.fingerprint == fingerprint, job.c.state == JobState.DONE.value, job.c.expires_at_ms > now_ms)
         .order_by(job.c.expires_at_ms.desc())
+        .limit(1)
+    )
+
+
+def select_overdue(before_ms: int) -> Select[tuple[str]]:
+    """Read the id of the job that can be claimed for the longest, if it could be before the given time."""
+    return (
+        select(job.c.id)
+        .where(job.c.state.in_(_ACTIVE), job.c.lease_until_ms <= before_ms)
+        .order_by(job.c.lease_until_ms, job.c.id)
         .limit(1)
     )

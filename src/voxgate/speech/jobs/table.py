@@ -53,6 +53,7 @@ job = Table(
     Index(
         "ix_job_claim", "state", "lease_until_ms", "attempts", "owner", "created_at_ms", "id", "at_once", "fingerprint"
     ),
+    Index("ix_job_unfinished", "owner", "state"),
     Index("ix_job_turn", "owner", "started_at_ms"),
     Index("ix_job_reserved", "state", sqlite_where=_IS_RESERVED, postgresql_where=_IS_RESERVED),
     Index("ix_job_key", "owner", "idempotency_key", sqlite_where=_HAS_KEY, postgresql_where=_HAS_KEY),

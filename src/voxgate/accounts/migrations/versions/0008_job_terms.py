@@ -16,6 +16,7 @@ def upgrade() -> None:
     op.add_column("job", sa.Column("idempotency_key", sa.String(255), nullable=True))
     op.drop_index("ix_job_claim", "job")
     op.create_index("ix_job_claim", "job", [*_CLAIM, "at_once", "fingerprint"])
+    op.create_index("ix_job_unfinished", "job", ["owner", "state"])
     op.create_index("ix_job_turn", "job", ["owner", "started_at_ms"])
     is_reserved, has_key = sa.text("reserved IS NOT NULL"), sa.text("idempotency_key IS NOT NULL")
     op.create_index("ix_job_reserved", "job", ["state"], sqlite_where=is_reserved, postgresql_where=is_reserved)
@@ -24,7 +25,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the columns; what is still reserved stays spent."""
-    for index in ("ix_job_key", "ix_job_reserved", "ix_job_turn", "ix_job_claim"):
+    for index in ("ix_job_key", "ix_job_reserved", "ix_job_turn", "ix_job_unfinished", "ix_job_claim"):
         op.drop_index(index, "job")
     op.create_index("ix_job_claim", "job", _CLAIM)
     for column in ("idempotency_key", "reserved", "at_once"):

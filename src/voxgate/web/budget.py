@@ -1,0 +1,95 @@
+"""Budgets of characters: held when a request is admitted, given back when nothing was spoken for them."""
+
+import contextlib
+from dataclasses import replace
+
+from flask import request
+
+from voxgate.gate.decision import Charge, Reading
+from voxgate.gate.errors import Refusal, StoreUnavailableError
+from voxgate.gate.flask.door import VISIT, Visit
+from voxgate.gate.limits import LimitKind
+from voxgate.gate.tiers import Rule
+from voxgate.settings.budgets import CHARACTERS
+from voxgate.web.door import gate
+from voxgate.web.services import services
+from voxgate.web.settlement import write_charges
+
+# A key's limit of every route that it does not name counts requests; characters are limited under their own name alone.
+_OF_REQUESTS = "key"
+
+
+class Held:
+    """What is held for one request.
+
+    Args:
+        hold_id: The name that it is held under: the id of the job, or one of its own.
+        charges: What is held; nothing where no budget binds.
+        readings: The budgets as they stand.
+    """
+
+    def __init__(self, hold_id: str, charges: tuple[Charge, ...], readings: tuple[Reading, ...]) -> None:
+        self.hold_id = hold_id
+        self.charges = charges
+        self.readings = readings
+
+    @property
+    def text(self) -> str | None:
+        """What is held, as the row of a job keeps it; None for nothing."""
+        return write_charges(self.charges) if self.charges else None
+
+    def give_back(self) -> None:
+        """Give back what is held; what cannot be given back now is free at the end of its period."""
+        if self.charges:
+            with contextlib.suppress(StoreUnavailableError):
+                gate.admission.store.refund(self.charges, hold_id=self.hold_id)
+
+
+def budgets_of_caller(characters: int = 1) -> tuple[Charge, ...]:
+    """Return what so many characters are charged to: the caller's own budget, and its key's when that has one."""
+    principal = gate.principal
+    text = services().settings.character_budget(principal.tier)
+    rule = Rule(policy=CHARACTERS, limits=text, cost=characters)
+    charges = gate.admission.charges_for(rule, principal, name=CHARACTERS)
+    return tuple(each for each in charges if each.limit.name != _OF_REQUESTS)
+
+
+def hold_characters(characters: int, *, hold_id: str) -> Held | Refusal:
+    """Hold so many characters of the caller's budget, all or nothing; one store call, none where no budget binds.
+
+    Args:
+        characters: Length of the text, at least 1.
+        hold_id: Name to hold them under.
+
+    Returns:
+        What is held, or why not: the budget is used up, or would not be enough even when it is whole.
+
+    Raises:
+        StoreUnavailableError: The store does not answer; a budget is never spent blindly.
+    """
+    charges = budgets_of_caller(characters)
+    if not charges:
+        return Held(hold_id, (), ())
+    narrow = next((each.limit for each in charges if each.limit.quota < characters), None)
+    if narrow is not None:
+        return Refusal("TEXT_OVER_BUDGET", f"The text has {characters} characters; the budget is {narrow}.")
+    if gate.decision.is_degraded:
+        raise StoreUnavailableError("a budget cannot be spent without the store")
+    decision = gate.admission.store.hold(charges, hold_id=hold_id)
+    if decision.refusal is None:
+        return Held(hold_id, charges, decision.readings)
+    left = min(reading.remaining for reading in decision.readings)
+    short = [str(each.limit) for each in decision.readings if each.remaining < characters]
+    told = f"The text has {characters} characters and {left} are left. Budget: {'; '.join(short)}"
+    return replace(decision.refusal, message=told)
+
+
+def give_back_request() -> None:
+    """Give back what the gate has spent for this request, because the fault is ours; quotas of the calendar stay."""
+    if gate.decision.is_degraded:
+        return
+    visit: Visit = request.environ[VISIT]
+    route = visit.route
+    charges = gate.admission.charges_for(route.rule, gate.principal, name=route.name)
+    with contextlib.suppress(StoreUnavailableError):
+        gate.admission.store.release([each for each in charges if each.limit.kind is LimitKind.WINDOW], lease_id="")
