@@ -1,7 +1,9 @@
 """A real nginx under deploy/nginx.conf: the service behind it, and another service that it guards through the gate."""
 
+import contextlib
 import json
 import secrets
+import socket
 
 import pytest
 from tests.support.calls import V1
@@ -139,6 +141,22 @@ def test_plain_http_is_refused_and_not_redirected(house, ann):
     answer = house.ask("/reports/all", headers=shown(ann), plain=True)
     assert (answer.status, json.loads(answer.data)["code"]) == (403, "HTTPS_REQUIRED")
     assert "Location" not in answer.headers
+
+
+def test_slow_bodies_stop_at_nginx(house):
+    """It passes a request on once it is whole, so clients that never end theirs hold no thread of the service."""
+    begin = (
+        f"POST {V1}/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{{"
+    )
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            plain = stack.enter_context(socket.create_connection(("127.0.0.1", house.port), timeout=30))
+            slow = stack.enter_context(house.context.wrap_socket(plain, server_hostname="127.0.0.1"))
+            slow.sendall(f"{begin}Content-Length: 99\r\n\r\n{{".encode())
+        assert [house.ask("/healthz").status for _ in range(10)] == [200] * 10
+        name = f"u{secrets.token_hex(8)}"
+        body = {"username": name, "email": f"{name}@example.org", "password": "four plain words here"}
+        assert post(house, f"{V1}/auth/register", **body).status == 201
 
 
 def test_nobody_passes_while_the_gate_is_away(serve_one, tmp_path):
