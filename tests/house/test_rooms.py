@@ -1,14 +1,18 @@
 """The rooms of one request: a guarded request stays within a few files, functions and crossings, and one store call."""
 
+import secrets
 import sys
 from pathlib import Path
 
 import pytest
 from flask import Flask, jsonify
+from tests.support.servers import running
 
 import voxgate
 from voxgate.gate import Gate
 from voxgate.gate.stores import SqliteStore
+from voxgate.gate.stores.redis import RedisStore
+from voxgate.gate.stores.redis_links import KeptLink
 
 HOUSE = str(Path(voxgate.__file__).parent)
 
@@ -37,18 +41,46 @@ class Walk:
         return {filename for filename, _ in self.functions}
 
 
+@pytest.fixture(scope="module")
+def server():
+    """A real server of the shared store."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
+def store_url(request, tmp_path):
+    """Where the gate keeps what it shares: the embedded store, or a server."""
+    if request.param == "sqlite":
+        return str(tmp_path / "gate.db")
+    return f"{request.getfixturevalue('server').url}?prefix={secrets.token_hex(4)}:"
+
+
 @pytest.fixture
 def trips(monkeypatch):
-    """Every call of the store's decision."""
+    """Every call of a store's decision."""
     calls = []
-    real = SqliteStore.decide
-    monkeypatch.setattr(SqliteStore, "decide", lambda store, query: calls.append(query) or real(store, query))
+    for kind in (SqliteStore, RedisStore):
+        monkeypatch.setattr(kind, "decide", counting(calls, kind.decide))
     return calls
 
 
 @pytest.fixture
-def client(tmp_path, trips):
+def commands(monkeypatch):
+    """Every command that is sent to a server."""
+    calls = []
+    monkeypatch.setattr(KeptLink, "_send", counting(calls, KeptLink._send))
+    return calls
+
+
+def counting(calls, real):
+    return lambda self, given: calls.append(given) or real(self, given)
+
+
+@pytest.fixture
+def client(tmp_path, trips, store_url):
     app = Flask("rooms", instance_path=str(tmp_path))
+    app.config["VOXGATE_STORE"] = store_url
     gate = Gate(app)
 
     @app.get("/x")
@@ -86,6 +118,16 @@ def test_allowed_request_stays_within_the_budget(client, trips):
     within = zip(figures, (FILES, FUNCTIONS, CROSSINGS), strict=True)
     assert all(figure <= budget for figure, budget in within), (figures, sorted(seen.functions))
     assert len(trips) == 4 * TRIPS
+
+
+def test_allowed_request_is_one_command_on_a_server(client, commands, store_url):
+    """Nothing is sent beside the decision, neither before nor after it."""
+    seen = walk(client, 200)
+    assert len(commands) in ({4, 5} if "://" in store_url else {0})  # at first the names of counters are noted as well
+    commands.clear()
+    walk(client, 200)
+    assert len(commands) == (4 if "://" in store_url else 0)
+    assert seen.crossings <= CROSSINGS
 
 
 def test_remembered_refusal_makes_no_store_call(client, trips):
