@@ -1,0 +1,95 @@
+"""Budgets and jobs under real processes: on one machine's files, and on PostgreSQL with Valkey."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tests.support.calls import V1
+from tests.support.served import WIDE
+from tests.support.servers import running
+from tests.support.waiting import eventually
+
+LONG = "The old lighthouse keeper counts the ships that pass in the night, and writes their names into a book. " * 15
+DAY = "characters per calendar day"
+JOBS = 8
+
+
+@pytest.fixture
+def settings(database_kind):
+    """The settings of a service; beside PostgreSQL the gate counts in Valkey."""
+    if database_kind == "sqlite":
+        yield WIDE
+        return
+    with running() as valkey:
+        yield {**WIDE, "VOXGATE_REDIS_URL": valkey.url}
+
+
+@pytest.fixture
+def start(serve, settings):
+    """Start a service with a budget, on the same data each time."""
+
+    def call(budget, **given):
+        return serve("data", workers=2, **{**settings, "TTS_CHARACTERS_STANDARD": budget, **given})
+
+    return call
+
+
+def used(member):
+    return member.api.get(f"{V1}/limits").json()[DAY]["current_count"]
+
+
+def audio_of(served):
+    return sorted(path.name for path in (served.data / "audio").iterdir() if path.suffix == ".wav")
+
+
+def status_of(member, job_id):
+    return member.api.get(f"{V1}/tts/status/{job_id}").json()["status"]
+
+
+def test_jobs_of_a_killed_tree_are_spoken_and_paid_once(start):
+    """Killed with kill -9 mid-job: back within the lease, one audio each; equal requests are paid by one of them."""
+    before = start("1000000 per calendar day")
+    member = before.api.join()
+    texts = [f"Night {number}. {LONG}" for number in range(JOBS)]
+    jobs = [member.generate(text).json()["job_id"] for text in (*texts, *texts[:2])]
+    eventually(lambda: "running" in {status_of(member, job_id) for job_id in jobs}, "a job under way")
+    before.kill()
+
+    after = start("1000000 per calendar day")
+    member = member.at(after.url)
+    assert {member.wait_for(job_id)["status"] for job_id in jobs} == {"done"}
+    assert len(audio_of(after)) == JOBS
+    eventually(lambda: used(member) == sum(len(text.strip()) for text in texts), "every text paid once")
+
+
+def test_cancelled_job_ends_within_its_segment(start):
+    """The next job is spoken by the same engine, and the cancelled one leaves no audio."""
+    served = start("1000000 per calendar day", VOXGATE_ENGINE_WORKERS="1")
+    member = served.api.join()
+    first, second = (member.generate(f"{word} {LONG}").json()["job_id"] for word in ("One", "Two"))
+    member.api.ask("DELETE", f"{V1}/tts/jobs/{first}")
+    assert status_of(member, first) == "cancelled"
+    assert member.wait_for(second)["status"] == "done"
+    assert len(audio_of(served)) == 1
+    assert member.api.get(f"{V1}/tts/audio/{first}").status == 409
+
+
+def test_fifty_parallel_submits_at_a_budget_of_ten(start):
+    """Two server processes take exactly what fits, and no character more is spent."""
+    served = start("100 per calendar day")
+    member = served.api.join()
+    with ThreadPoolExecutor(25) as pool:
+        answers = list(pool.map(lambda number: member.generate(f"{number:010d}").status, range(50)))
+    assert sorted(answers) == [202] * 10 + [429] * 40
+    assert used(member) == 100
+
+
+def test_waiting_requests_leave_threads_for_others(start):
+    """However many ask to wait, everybody else is answered at once."""
+    served = start("1000000 per calendar day", VOXGATE_JOBS="worker")
+    member = served.api.join()
+    job_id = member.generate("Nobody speaks this.").json()["job_id"]
+    with ThreadPoolExecutor(12) as pool:
+        waits = [pool.submit(member.api.get, f"{V1}/tts/status/{job_id}?wait=5") for _ in range(12)]
+        assert all(member.api.get(f"{V1}/tts/status/{job_id}").status == 200 for _ in range(20))
+        assert not all(wait.done() for wait in waits)
+        assert {wait.result().status for wait in waits} == {200}
