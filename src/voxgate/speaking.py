@@ -1,10 +1,17 @@
 """The parts that speak, opened as the settings say; server processes and workers have the same."""
 
+import contextlib
+from collections.abc import Iterator
+
 from voxgate.gate.clock import Clock
 from voxgate.gate.errors import ConfigurationError
 from voxgate.settings import Settings
 from voxgate.speech.artifacts import Artifacts
-from voxgate.speech.engines.registry import open_engines
+from voxgate.speech.engines.registry import Engines, open_engines
+from voxgate.speech.engines.setup import CommandVoice
+from voxgate.speech.jobs import Sender, open_celery_dispatcher, open_celery_sender, open_dispatcher
+from voxgate.speech.jobs.local import LocalDispatcher
+from voxgate.speech.jobs.queue import JobQueue
 from voxgate.speech.storage.address import parse_bucket
 from voxgate.speech.storage.folder import FolderArtifacts
 from voxgate.speech.synthesis import Synthesizer
@@ -13,9 +20,59 @@ from voxgate.speech.synthesis import Synthesizer
 def open_synthesizer(settings: Settings) -> Synthesizer:
     """Return the voices; their processes start when they first speak."""
     return Synthesizer(
-        open_engines(workers=settings.engine_workers),
+        open_engines_of(settings, workers=settings.engine_workers),
         max_audio_s=settings.max_audio_s,
         segment_deadline_s=settings.segment_deadline_s,
+    )
+
+
+def open_worker(
+    settings: Settings, queue: JobQueue, synthesizer: Synthesizer, *, clock: Clock, poll_s: float
+) -> LocalDispatcher:
+    """Start to run jobs in threads of this process: those that it finds in the table, or that a broker tells of.
+
+    Raises:
+        ConfigurationError: The library for the broker or for the audio's place is not installed.
+    """
+    threads, artifacts = settings.engine_workers, open_artifacts(settings, clock)
+    if settings.jobs != "celery":
+        return open_dispatcher(
+            queue, synthesizer, artifacts=artifacts, now_ms=clock.now_ms, threads=threads, poll_s=poll_s
+        )
+    with _celery(settings) as url:
+        return open_celery_dispatcher(
+            queue, synthesizer, artifacts=artifacts, now_ms=clock.now_ms, threads=threads, broker_url=url
+        )
+
+
+def open_sender(settings: Settings) -> Sender:
+    """Start to tell the broker of jobs.
+
+    Raises:
+        ConfigurationError: The library for the broker is not installed.
+    """
+    with _celery(settings) as url:
+        return open_celery_sender(url)
+
+
+@contextlib.contextmanager
+def _celery(settings: Settings) -> Iterator[str]:
+    try:
+        yield settings.broker_url or ""  # which is set: the settings are refused otherwise
+    except ModuleNotFoundError as error:
+        reason = "Celery is not installed: pip install 'voxgate[celery]'"
+        raise ConfigurationError("VOXGATE_JOBS", reason) from error
+
+
+def open_engines_of(settings: Settings, *, workers: int) -> Engines:
+    """Return every engine, with the voices that the settings bring; processes start when first needed."""
+    return open_engines(
+        workers=workers,
+        voices_folder=settings.voices_folder,
+        command_voices=tuple(
+            CommandVoice(name, terms.argv, terms.language, terms.style, terms.gender)
+            for name, terms in settings.command_voices.items()
+        ),
     )
 
 

@@ -9,8 +9,7 @@ from voxgate.gate.clock import Clock, SystemClock
 from voxgate.gate.events import EventSink, log_event
 from voxgate.logs import clean_fields
 from voxgate.settings import Settings
-from voxgate.speaking import open_artifacts, open_synthesizer
-from voxgate.speech.jobs import open_dispatcher
+from voxgate.speaking import open_synthesizer, open_worker
 from voxgate.speech.jobs.queue import JobQueue
 
 POLL_S = 0.2
@@ -76,14 +75,8 @@ class Worker:
         kept_s = self._settings.events_kept_s
         audit = Audit(database, clock=self._clock, clean=clean_fields, kept_s=kept_s)
         synthesizer = open_synthesizer(self._settings)
-        dispatcher = open_dispatcher(
-            JobQueue(database.engine, now_ms=self._clock.now_ms, on_event=audit.beside(self._events)),
-            synthesizer,
-            artifacts=open_artifacts(self._settings, self._clock),
-            now_ms=self._clock.now_ms,
-            threads=self._settings.engine_workers,
-            poll_s=POLL_S,
-        )
+        jobs = JobQueue(database.engine, now_ms=self._clock.now_ms, on_event=audit.beside(self._events))
+        dispatcher = open_worker(self._settings, jobs, synthesizer, clock=self._clock, poll_s=POLL_S)
         _logger.info("takes jobs, %d at once", self._settings.engine_workers)
         try:
             self._is_stopping.wait()

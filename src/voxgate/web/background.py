@@ -3,22 +3,22 @@
 import threading
 from collections.abc import Callable
 
-from voxgate.speech.jobs.local import LocalDispatcher
+from voxgate.speech.jobs import Sender
 
 STOP_TIMEOUT_S = 8.0
 
 
 class Background:
-    """Runs the jobs of this process; safe to share between threads.
+    """Runs the jobs of this process, or says to others that they wait; safe to share between threads.
 
     Args:
-        open_dispatcher: Starts the dispatcher, with its upkeep; None when other processes run the jobs.
+        open_dispatcher: Starts what is sent the ids of new jobs; None when other processes look for them unasked.
     """
 
-    def __init__(self, open_dispatcher: Callable[[], LocalDispatcher] | None) -> None:
+    def __init__(self, open_dispatcher: Callable[[], Sender] | None) -> None:
         self._open = open_dispatcher
         self._lock = threading.Lock()
-        self._dispatcher: LocalDispatcher | None = None
+        self._dispatcher: Sender | None = None
         self._is_stopped = False
 
     def start(self) -> None:

@@ -27,9 +27,9 @@ from voxgate.gate.stores.watched import watch
 from voxgate.gate.tokens import Signer
 from voxgate.logs import clean_fields
 from voxgate.settings import Settings
-from voxgate.speaking import open_artifacts, open_synthesizer
+from voxgate.speaking import open_artifacts, open_sender, open_synthesizer
 from voxgate.speech.artifacts import Artifacts
-from voxgate.speech.jobs import open_dispatcher
+from voxgate.speech.jobs import Sender, open_dispatcher
 from voxgate.speech.jobs.queue import JobQueue
 from voxgate.speech.synthesis import Synthesizer
 from voxgate.web.background import Background
@@ -190,11 +190,12 @@ def _open_background(
     settings: Settings, jobs: JobQueue, synthesizer: Synthesizer, *, artifacts: Artifacts, clock: Clock
 ) -> Background:
     threads = settings.engine_workers
-    return Background(
-        partial(open_dispatcher, jobs, synthesizer, artifacts=artifacts, now_ms=clock.now_ms, threads=threads)
-        if settings.jobs == "local"
-        else None
-    )
+    openers: dict[str, Callable[[], Sender] | None] = {
+        "local": partial(open_dispatcher, jobs, synthesizer, artifacts=artifacts, now_ms=clock.now_ms, threads=threads),
+        "worker": None,
+        "celery": partial(open_sender, settings),
+    }
+    return Background(openers[settings.jobs])
 
 
 def _rules(settings: Settings) -> PasswordRules:

@@ -1,12 +1,25 @@
 """Jobs: requests to speak that survive a crash, and the dispatchers that bring them to workers."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from voxgate.speech.artifacts import Artifacts
 from voxgate.speech.jobs.local import POLL_S, LocalDispatcher
 from voxgate.speech.jobs.queue import JobQueue
 from voxgate.speech.jobs.run import JobRunner, Speaker
 from voxgate.speech.jobs.upkeep import Upkeep
+
+
+class Sender(Protocol):
+    """Says that a job waits."""
+
+    def send(self, job_id: str) -> None:
+        """Say it; returns at once."""
+        ...
+
+    def stop(self, timeout_s: float) -> None:
+        """Stop saying it, within `timeout_s`."""
+        ...
 
 
 def open_dispatcher(
@@ -35,3 +48,30 @@ def open_dispatcher(
     dispatcher = LocalDispatcher(queue, threads=threads, chores=upkeep.tick, poll_s=poll_s)
     dispatcher.run(JobRunner(queue, speaker, artifacts).run)
     return dispatcher
+
+
+def open_celery_dispatcher(
+    queue: JobQueue, speaker: Speaker, *, artifacts: Artifacts, now_ms: Callable[[], int], threads: int, broker_url: str
+) -> LocalDispatcher:
+    """Start to run the jobs that a broker tells of; otherwise as `open_dispatcher`.
+
+    Raises:
+        ModuleNotFoundError: Celery is not installed.
+    """
+    from voxgate.speech.jobs.celery import CeleryDispatcher  # noqa: PLC0415 -- its library is an extra
+
+    upkeep = Upkeep(queue, artifacts, now_ms=now_ms)
+    dispatcher = CeleryDispatcher(queue, broker_url, threads=threads, chores=upkeep.tick)
+    dispatcher.run(JobRunner(queue, speaker, artifacts).run)
+    return dispatcher
+
+
+def open_celery_sender(broker_url: str) -> Sender:
+    """Start to tell a broker of jobs.
+
+    Raises:
+        ModuleNotFoundError: Celery is not installed.
+    """
+    from voxgate.speech.jobs.celery import CelerySender  # noqa: PLC0415 -- as above
+
+    return CelerySender(broker_url)

@@ -67,6 +67,9 @@ class LocalDispatcher:
 
     def send(self, job_id: str) -> None:  # noqa: ARG002 -- the table says which job is next
         """Wake a thread; returns at once."""
+        self._wake()
+
+    def _wake(self) -> None:
         with self._changed:
             self._sent += 1
             self._changed.notify()
@@ -113,18 +116,23 @@ class LocalDispatcher:
 
     def _work_once(self, handler: JobHandler) -> None:
         sent = self._sent
+        if not self._run_next(handler):
+            self._wait(sent)
+
+    def _run_next(self, handler: JobHandler) -> bool:
+        """Claim one job and run it to its end; False when none waits."""
         job = self._queue.claim(self._worker_id)
         self._trouble.end(JobsUnavailableError)
         if job is None:
-            self._wait(sent)
-            return
-        self.send(job.id)  # there may be more
+            return False
+        self._wake()  # there may be more
         self._running[job.id] = job
         try:
             handler(job, self._is_stopping.is_set)
         finally:
             del self._running[job.id]
         self._trouble.end()
+        return True
 
     def _wait(self, sent: int) -> None:
         """Wait for a job that was sent after the table was last looked at, or for the turn to look unasked."""

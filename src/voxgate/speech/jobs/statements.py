@@ -237,7 +237,7 @@ def select_audio(fingerprint: str, *, now_ms: int) -> Select[tuple[object, ...]]
     )
 
 
-def select_overdue(before_ms: int) -> Select[tuple[str]]:
+def select_overdue(before_ms: int) -> Select[str]:
     """Read the id of the job that can be claimed for the longest, if it could be before the given time."""
     return (
         select(job.c.id)
