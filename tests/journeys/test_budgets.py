@@ -1,6 +1,11 @@
 """Budgets and jobs under real processes: on one machine's files, and on PostgreSQL with Valkey."""
 
+import os
+import re
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from tests.support.calls import V1
@@ -8,6 +13,7 @@ from tests.support.served import WIDE
 from tests.support.servers import running
 from tests.support.waiting import eventually
 
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "jobs-and-budgets.md"
 LONG = "The old lighthouse keeper counts the ships that pass in the night, and writes their names into a book. " * 15
 DAY = "characters per calendar day"
 JOBS = 8
@@ -93,3 +99,19 @@ def test_waiting_requests_leave_threads_for_others(start):
         assert all(member.api.get(f"{V1}/tts/status/{job_id}").status == 200 for _ in range(20))
         assert not all(wait.done() for wait in waits)
         assert {wait.result().status for wait in waits} == {200}
+
+
+def test_every_line_of_the_guide_runs(start, tmp_path):
+    """As a reader would type it, in order."""
+    served = start("100000 per calendar day; 1000000 per calendar month", RATELIMIT_TTS_GENERATE="10 per minute")
+    script = "\n".join(re.findall(r"^```bash\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE))
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script.replace("http://127.0.0.1:5000", served.url)],
+        cwd=tmp_path,
+        env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "LANG": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
