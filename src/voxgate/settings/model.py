@@ -13,6 +13,7 @@ from voxgate.settings.server import Profile, ServerSettings
 from voxgate.settings.sessions import SessionSettings
 from voxgate.settings.setting import Setting
 from voxgate.settings.speech import SpeechSettings
+from voxgate.settings.voices import VoiceSettings
 
 POLICIES_OF_OTHERS = frozenset({"default", "standard", "premium", "register"})
 """What counts addresses, as every policy of logins does too, and the tiers, whose own limits are named ``*``."""
@@ -30,6 +31,7 @@ class Settings(
     BrowserSettings,
     EdgeSettings,
     EventSettings,
+    VoiceSettings,
     ServerSettings,
 ):
     """Everything that can be set, read once; docs/reference/settings.md is made from this class."""
@@ -86,6 +88,11 @@ class Settings(
     def audio_folder(self) -> Path:
         """Where finished audio lies."""
         return self.data / "audio"
+
+    @property
+    def voices_folder(self) -> Path:
+        """Where voices of the operator lie."""
+        return self.voices or self.data / "voices"
 
     @property
     def security_log_path(self) -> Path:

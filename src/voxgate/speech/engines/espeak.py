@@ -10,6 +10,7 @@ from voxgate.speech.engines.espeak_data import DEFAULT_PITCH_LINE, LanguageVoice
 from voxgate.speech.engines.espeak_program import SAMPLE_RATE_HZ, EspeakProgram, EspeakUtterance
 from voxgate.speech.engines.languages import DEFAULT_LANGUAGE
 from voxgate.speech.engines.presets import PRESETS, Preset
+from voxgate.speech.engines.setup import Setup
 
 _NAME = "espeak"
 _SOUND_REVISION = 1  # raised when presets or mappings change what is heard
@@ -62,9 +63,9 @@ class EspeakEngine:
         """Do nothing: the program is closed by who opened it."""
 
 
-def open_engine(program: EspeakProgram) -> EspeakEngine:
+def open_engine(setup: Setup) -> EspeakEngine:
     """Open the engine; no process starts before it first speaks."""
-    return EspeakEngine(program)
+    return EspeakEngine(setup.program)
 
 
 def _preset_pitch(preset: Preset, language: LanguageVoice) -> tuple[int, int]:

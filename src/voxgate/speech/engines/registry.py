@@ -3,12 +3,15 @@
 import importlib.metadata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from voxgate.speech.engines.base import MAX_SPEED_RATIO, MIN_SPEED_RATIO, Engine, Speech, Utterance, Voice, Word
 from voxgate.speech.engines.espeak_program import EspeakProgram
+from voxgate.speech.engines.setup import CommandVoice, Setup
 from voxgate.speech.errors import EngineError, SpeechError
 
 GROUP = "voxgate.engines"
+_FIRST = "espeak"
 TEST_ENGINES = frozenset(("tone",))
 
 
@@ -84,12 +87,20 @@ class Engines:
         self.program.close()
 
 
-def open_engines(names: Collection[str] | None = None, *, workers: int) -> Engines:
+def open_engines(
+    names: Collection[str] | None = None,
+    *,
+    workers: int,
+    voices_folder: Path | None = None,
+    command_voices: tuple[CommandVoice, ...] = (),
+) -> Engines:
     """Open engines; their processes start when first needed.
 
     Args:
         names: Which engines; without it every installed one except those for tests.
-        workers: How many worker processes at most; more than the machine has cores only adds latency.
+        workers: How many worker processes each at most; more than the machine has cores only adds latency.
+        voices_folder: Where the operator puts voices.
+        command_voices: Voices that programs of the operator's speak.
 
     Raises:
         EngineError: ``engine_unavailable`` when a named engine is not installed.
@@ -98,9 +109,11 @@ def open_engines(names: Collection[str] | None = None, *, workers: int) -> Engin
     wanted = sorted(found.keys() - TEST_ENGINES) if names is None else names
     if missing := [name for name in wanted if name not in found]:
         raise EngineError("engine_unavailable", f"no engine {', '.join(missing)} is installed")
-    program = EspeakProgram(workers=workers)
+    setup = Setup(EspeakProgram(workers=workers), workers, voices_folder, command_voices)
     engines = []
     for name in wanted:
-        open_engine: Callable[[EspeakProgram], Engine] = found[name].load()
-        engines.append(open_engine(program))
-    return Engines(engines, program)
+        open_engine: Callable[[Setup], Engine] = found[name].load()
+        engines.append(open_engine(setup))
+    # Espeak's voices stand first: the list begins with the voice that is spoken when none is named.
+    engines.sort(key=lambda engine: engine.name != _FIRST)
+    return Engines(engines, setup.program)

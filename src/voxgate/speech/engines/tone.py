@@ -4,7 +4,7 @@ import math
 import struct
 
 from voxgate.speech.engines.base import Ability, Speech, Utterance, Voice
-from voxgate.speech.engines.espeak_program import EspeakProgram
+from voxgate.speech.engines.setup import Setup
 from voxgate.speech.errors import EngineError
 
 SAMPLE_RATE_HZ = 22_050
@@ -38,7 +38,7 @@ class ToneEngine:
         """Do nothing: there is nothing to end."""
 
 
-def open_engine(_program: EspeakProgram) -> ToneEngine:
+def open_engine(_setup: Setup) -> ToneEngine:
     """Open the engine."""
     return ToneEngine()
 
