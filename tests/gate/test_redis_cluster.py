@@ -144,6 +144,46 @@ class TestNodes:
                 node.call("CLUSTER", "SETSLOT", slot, "NODE", target)
             assert [store.decide(by_nobody(charge)).readings[0].used for _ in range(2)] == [1, 2]
 
+    def test_slot_that_is_moving_is_followed(self, own_cluster):
+        """While it moves, key by key: what is new is counted where it goes, what is there where it still is."""
+        first, second, third = own_cluster.nodes
+        name = ip_on(own_cluster, 0)
+        slot, ids = slot_of(own_cluster, name), [node.call("CLUSTER", "MYID") for node in own_cluster.nodes]
+        ask = by_nobody(Charge(TEN, name))
+        with closing(open_redis(own_cluster.url, budget_s=5)) as store:
+            used = [store.decide(ask).readings[0].used]
+            second.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
+            first.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
+            used.append(store.decide(ask).readings[0].used)
+            keys = first.call("CLUSTER", "GETKEYSINSLOT", slot, 10)
+            assert first.call("MIGRATE", "127.0.0.1", second.port, "", 0, 5000, "KEYS", *keys) == b"OK"
+            used += [store.decide(ask).readings[0].used for _ in range(2)]
+            for node in (second, first, third):
+                node.call("CLUSTER", "SETSLOT", slot, "NODE", ids[1])
+            used.append(store.decide(ask).readings[0].used)
+            assert used == [1, 2, 3, 4, 5]
+            assert first.call("CLUSTER", "COUNTKEYSINSLOT", slot) == 0
+
+    def test_account_that_is_half_moved_is_an_error_until_it_has_moved(self, own_cluster):
+        """A decision needs all its keys on one node; it is never made with some of them."""
+        first, second, third = own_cluster.nodes
+        name = ip_on(own_cluster, 0)
+        slot, ids = slot_of(own_cluster, name), [node.call("CLUSTER", "MYID") for node in own_cluster.nodes]
+        both = by_nobody(Charge(TEN, name), Charge(TWO, name))
+        with closing(open_redis(own_cluster.url, budget_s=2)) as store:
+            assert store.decide(both).is_allowed
+            second.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
+            first.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
+            keys = first.call("CLUSTER", "GETKEYSINSLOT", slot, 10)
+            first.call("MIGRATE", "127.0.0.1", second.port, keys[0], 0, 5000)
+            with pytest.raises(StoreUnavailableError):
+                store.decide(both)
+            first.call("MIGRATE", "127.0.0.1", second.port, "", 0, 5000, "KEYS", *keys[1:])
+            assert [each.used for each in store.decide(both).readings] == [2, 2]
+            for node in (second, first, third):
+                node.call("CLUSTER", "SETSLOT", slot, "NODE", ids[1])
+            assert store.decide(both).refusal.violated == ("two",)
+
     def test_dead_node_takes_only_its_own_accounts_with_it(self, own_cluster):
         """The others are served as before."""
         charges = charges_on_all(own_cluster, TEN)

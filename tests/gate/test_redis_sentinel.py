@@ -1,14 +1,14 @@
 """A master that fails over under Sentinel: nothing that ended lives again, and nobody is logged out."""
 
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from tests.support.queries import TEN, by_nobody, by_session, code
 from tests.support.servers import running_sentinel
 from tests.support.waiting import eventually
 
-from voxgate.gate.decision import AccountState, Charge, SessionState
+from voxgate.gate.decision import AccountState, Charge, SessionState, Unknown
 from voxgate.gate.errors import StoreUnavailableError
 from voxgate.gate.stores.redis_urls import open_redis
 
@@ -49,6 +49,62 @@ def test_failover_revives_nothing_and_logs_nobody_out(watched):
         codes = [code(store.decide(by_session(session=session))) for session in SESSIONS]
         assert codes == ["TOKEN_REVOKED", None] * 20
         assert store.decide(by_nobody(Charge(TEN, "ip:a"))).readings[0].used == 5
+
+
+def test_what_ends_is_with_the_replica_before_it_is_answered(watched):
+    """A master that dies the next moment is not followed by one that takes the ended for alive."""
+    with closing(open_redis(watched.url, budget_s=5)) as store:
+        store.put_state(AccountState("u1"))
+        store.put_state(SessionState("s1", "u1", time.time_ns() // 1_000_000 + 3_600_000))
+        for end in (
+            lambda: store.end_session("s1", expires_at_ms=0),
+            lambda: store.end_key("k1"),
+            lambda: store.put_state(AccountState("u1", is_active=False, version=2)),
+        ):
+            before = waits(watched.master)
+            end()
+            assert waits(watched.master) == before + 1
+        # A replica that is away is waited for no longer than the budget allows, and the end holds.
+        watched.replica.kill()
+        store.end_session("s1", expires_at_ms=0)
+        assert code(store.decide(by_session())) == "TOKEN_REVOKED"
+
+
+def waits(server):
+    """Return how often a server was asked to wait for its replica."""
+    stats = server.call("INFO", "commandstats")
+    return stats.get("cmdstat_wait", {"calls": 0})["calls"]
+
+
+def test_old_master_that_comes_back_decides_nothing(watched):
+    """Empty as it is: whoever still asks it learns nothing, and soon it follows the new one."""
+    with closing(open_redis(watched.url, budget_s=5)) as store, closing(open_redis(watched.url, budget_s=5)) as late:
+        store.put_state(AccountState("u1"))
+        for session in SESSIONS:
+            store.put_state(SessionState(session, "u1", time.time_ns() // 1_000_000 + 3_600_000))
+        store.end_session(SESSIONS[0], expires_at_ms=0)
+        ended = by_session(session=SESSIONS[0])
+        revoked = store.decide(ended)
+        assert code(revoked) == "TOKEN_REVOKED"
+        assert watched.master.call("WAIT", 1, 20_000) == 1
+        watched.master.kill()
+        eventually(lambda: decides(store), "the replica as the new master")
+        watched.master.start()
+
+        def is_replica():
+            for asked in (store, late):
+                with suppress(StoreUnavailableError):  # while Sentinel is not sure, there is no answer
+                    # Before Sentinel has told it, it may be asked: it knows nothing, and the directory is asked.
+                    assert asked.decide(ended) in (Unknown("session", SESSIONS[0]), revoked)
+                    asked._link.drop()  # the next one asks Sentinel again who the master is
+            told = watched.master.call("INFO", "replication")
+            return told["role"] == "slave" and told["master_link_status"] == "up"
+
+        eventually(is_replica, "the old master as a replica of the new one")
+        assert watched.replica.call("INFO", "replication")["role"] == "master"
+        eventually(lambda: decides(late) and decides(store), "answers of the new master")
+        assert late.decide(ended) == revoked
+        assert code(late.decide(by_session(session=SESSIONS[1]))) is None
 
 
 def test_sentinel_that_is_away_is_an_error(watched):

@@ -1,7 +1,9 @@
 """A proxy between the store and a real server, that does to answers what networks and broken servers do."""
 
 import contextlib
+import select
 import socket
+import ssl
 import threading
 
 
@@ -91,3 +93,42 @@ def proxied(server):
         yield proxy
     finally:
         proxy.close()
+
+
+class TlsProxy(Proxy):
+    """Speaks TLS to the store and passes everything on in the clear.
+
+    Args:
+        server: The server behind it.
+        certificate: Path of its certificate with its key.
+    """
+
+    def __init__(self, server, certificate):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate)
+        super().__init__(server)
+        self.url = self.url.replace("redis://", "rediss://")
+
+    def listen(self):
+        """Take connections, each in a thread of its own: both ways of one connection of TLS belong to one thread."""
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                self.threads.append(threading.Thread(target=self.serve, args=(near,)))
+                self.threads[-1].start()
+
+    def serve(self, near):
+        """Pass on what comes from either side until one of them ends."""
+        with contextlib.suppress(OSError), near, socket.socket(socket.AF_UNIX) as far:
+            near.settimeout(10)
+            with self.context.wrap_socket(near, server_side=True) as shown:
+                self.sockets.append(shown)
+                far.connect(str(self.server.socket))
+                while True:
+                    ready = [shown] if shown.pending() else select.select([shown, far], [], [], 60)[0]
+                    for one, other in ((shown, far), (far, shown)):
+                        if one in ready:
+                            part = one.recv(1 << 16)
+                            if not part:
+                                return
+                            other.sendall(part)

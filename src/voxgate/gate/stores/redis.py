@@ -84,6 +84,8 @@ class RedisStore:
         if isinstance(state, AccountState):
             arguments = (str(state.version), int(state.is_active), state.tier, state.limits)
             self._link.run(scripts.PUT_ACCOUNT, (self._keys.principal(state.subject) + b"account",), arguments)
+            if not state.is_active:
+                self._link.confirm()
         elif isinstance(state, SessionState):
             idle = "" if state.idle_ends_at_ms is None else state.idle_ends_at_ms
             self._put_record(state, "session", state.session_id, rest=f":{state.generation}:{idle}")
@@ -236,6 +238,8 @@ class RedisStore:
                 (self._record(kind, record_id, owner),),
                 (self._given_time(), 1, expires_at_ms, "", kind),
             )
+        # A master that dies now must not be followed by one that takes the ended for alive.
+        self._link.confirm()
 
     def _given_time(self) -> int | str:
         return self._clock.now_ms() if self._clock else ""

@@ -52,6 +52,9 @@ class ClusterLink:
             # It was not run, so this is no second time.
             return self.call("EVAL", call.script.text, len(call.keys), *call.keys, *call.arguments)
 
+    def confirm(self) -> None:
+        """Return at once: on which node it was written is not known here."""
+
     def drop(self) -> None:
         """Let go of every connection: the client does not say which one was used."""
         self.close()

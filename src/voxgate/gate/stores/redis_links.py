@@ -1,5 +1,6 @@
 """Connections to Redis: one try within the budget, and one kind of error."""
 
+import contextlib
 import os
 import threading
 import time
@@ -52,6 +53,10 @@ class Link(Protocol):
         """Run a script once by a call that is kept for the next time; raises as ``call`` does."""
         ...
 
+    def confirm(self) -> None:
+        """Return when a replica has what this thread has written, or the budget is over; never raises."""
+        ...
+
     def drop(self) -> None:
         """Let go of a connection whose answer could not be understood."""
         ...
@@ -78,12 +83,14 @@ class KeptLink:
 
     Args:
         connect: Makes a connection that is not open yet.
+        confirm_ms: How long to wait for a replica that may become the master; 0 where there is none.
     """
 
     is_cluster = False
 
-    def __init__(self, connect: Callable[[], AbstractConnection]) -> None:
+    def __init__(self, connect: Callable[[], AbstractConnection], *, confirm_ms: int = 0) -> None:
         self._connect = connect
+        self._confirm_ms = confirm_ms
         self._mine = _PerThread()
         self._all: weakref.WeakSet[AbstractConnection] = weakref.WeakSet()
 
@@ -109,6 +116,13 @@ class KeptLink:
         except NoScriptError:
             # It was not run, so this is no second time.
             return self.call(b"EVAL", call.script.text, len(call.keys), *call.keys, *call.arguments)
+
+    def confirm(self) -> None:
+        """Return when a replica has what this thread has written, or the budget is over."""
+        if self._confirm_ms:
+            # Without an answer it is written all the same, and the directory knows it too.
+            with contextlib.suppress(StoreUnavailableError):
+                self.call("WAIT", 1, self._confirm_ms)
 
     def drop(self) -> None:
         """Let go of this thread's connection."""

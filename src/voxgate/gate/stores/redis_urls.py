@@ -60,7 +60,9 @@ def _open_link(url: str, settings: dict[str, Any]) -> Link:
     parts = urlsplit(url)
     match parts.scheme:
         case "redis+sentinel" | "rediss+sentinel":
-            return KeptLink(_sentinel_connections(parts, settings))
+            # Less than the budget, so that the answer comes before the connection is given up.
+            confirm_ms = max(1, int(settings["socket_timeout"] * 500))
+            return KeptLink(_sentinel_connections(parts, settings), confirm_ms=confirm_ms)
         case "redis+cluster" | "rediss+cluster":
             nodes = [ClusterNode(host, port) for host, port in _hosts(parts, _PORT)]
             return ClusterLink(nodes, {**settings, **_options(parts), "ssl": parts.scheme.startswith("rediss")})
