@@ -1,5 +1,9 @@
 """Speaking into a file without a server."""
 
+import io
+import subprocess
+import sys
+
 import pytest
 import soundfile
 
@@ -55,6 +59,11 @@ def test_an_existing_file_is_replaced_as_a_whole(run, tmp_path):
         (["hello", "-o", "a.wav", "--speed", "9"], "Speed must be between"),
         (["hello", "-o", "a.wav", "--pitch", "nan"], "Pitch must be between"),
         (["hello", "-o", "no/a.wav"], "there is no folder no"),
+        (["hello", "-o", "a.wav", "--captions", "no/a.srt"], "there is no folder no"),
+        (["hello", "-o", "a.wav", "--captions", "a.ass"], "one of .srt, .vtt, .json"),
+        (["hello", "-o", "-", "--captions", "a.srt"], "write it to a file"),
+        (["hello", "-o", "a.wav", "--language", "tlh"], "does not speak 'tlh'"),
+        (["<speak><audio/></speak>", "-o", "a.wav", "--ssml"], "<audio> is not taken"),
     ],
 )
 def test_what_cannot_be_spoken_is_refused_in_one_line(run, tmp_path, monkeypatch, arguments, said):
@@ -75,3 +84,41 @@ def test_a_failing_engine_is_one_line_and_leaves_nothing(run, tmp_path, monkeypa
     assert result.exit_code == 1
     assert "Error:" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_audio_goes_to_a_pipe(run):
+    """Standard output has the audio and nothing else, in any format."""
+    result = run("say", "Good morning.", "-o", "-", "--format", "mp3")
+    assert result.exit_code == 0, result.stderr
+    with io.BytesIO(result.stdout_bytes) as file:
+        assert soundfile.info(file).format == "MP3"
+
+
+def test_player_that_is_closed_ends_the_speech(tmp_path):
+    """A broken pipe is no error of ours."""
+    script = f"{sys.executable} -m voxgate say - -o - --format pcm | head -c 100 > /dev/null"
+    text = "One more short sentence here. " * 400
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", script], input=text.encode(), capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_failing_engine_is_told_in_a_pipe_too(run, monkeypatch):
+    """More audio than the settings allow."""
+    monkeypatch.setenv("VOXGATE_MAX_AUDIO_S", "1")
+    result = run("say", "a rather long sentence that takes longer than one second to be spoken", "-o", "-")
+    assert result.exit_code == 1
+    assert "audio_too_long" in result.stderr
+
+
+@pytest.mark.parametrize(("form", "begin"), [("srt", "1\n00:00:00,000"), ("vtt", "WEBVTT"), ("json", '{"exact":true')])
+def test_captions_are_written_beside_the_audio(run, tmp_path, form, begin):
+    """In the form of the file's name; SSML and a language are spoken."""
+    text = "<speak>Guten Tag.<break time='1s'/>Auf Wiedersehen.</speak>"
+    captions = tmp_path / f"a.{form}"
+    result = run("say", text, "-o", tmp_path / "a.wav", "--ssml", "--language", "de", "--captions", captions)
+    assert result.exit_code == 0, result.stderr
+    assert captions.read_text().startswith(begin)
+    assert "Auf Wiedersehen." in captions.read_text() or form == "json"
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"a.wav", f"a.{form}"}

@@ -17,6 +17,7 @@ COMMANDS = {
     "events": ("voxgate.cli.events:events", "Show security events as they come, or write them all down."),
     "limits": ("voxgate.cli.limits:limits", "Show limits and what is spent of them; forget what is spent."),
     "say": ("voxgate.cli.say:say", "Speak a text into a file, without a server."),
+    "voices": ("voxgate.cli.voices:voices", "List the voices, of one language or all."),
     "doctor": ("voxgate.cli.doctor:doctor", "Say what is wrong here, and the command that mends it."),
 }
 """Where each command is, and what it does in one line, in the order of the help."""
