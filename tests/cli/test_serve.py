@@ -10,10 +10,12 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from tests.support.servers import running
+from tests.support.waiting import eventually
 
 from voxgate.cli.port import PortTakenError, answers, reserve
 from voxgate.cli.server import Server, check_edge, make_application
@@ -97,6 +99,61 @@ class TestServe:
         while not answers("127.0.0.1", port):
             back.wait(0.02)
         assert ask(port, "/healthz")[0] == 200
+
+    def test_a_stop_is_told_before_it_comes(self, start):
+        """Not ready first, while everything is still answered and connections are let go; then the end, status 0."""
+        process = start("--port", "0", "--workers", "2", VOXGATE_DRAIN="2")
+        port = port_of(process)
+        assert ask(port, "/readyz")[0] == 200
+        process.send_signal(signal.SIGTERM)
+        _, body = eventually(lambda: (told := ask(port, "/readyz"))[0] == 503 and told, "a service that leaves")
+        assert json.loads(body)["checks"]["service"] == "stopping"
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+            connection.request("GET", "/healthz")
+            answer = connection.getresponse()
+            assert (answer.status, answer.will_close) == (200, True)
+        assert process.wait(timeout=12) == 0
+
+    def test_clients_that_heed_readiness_lose_no_request(self, start):
+        """On connections that are kept, while the service stops: whoever then goes elsewhere was answered each time."""
+        process = start("--port", "0", "--workers", "2", VOXGATE_DRAIN="3")
+        port, has_left, failed, answered = port_of(process), threading.Event(), [], []
+
+        def keep_asking():
+            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+                while not has_left.is_set():
+                    try:
+                        connection.request("GET", "/healthz")
+                        answer = connection.getresponse()
+                        answer.read()
+                        answered.append(answer.status)
+                    except (OSError, http.client.HTTPException) as error:
+                        failed.append(repr(error))
+
+        clients = [threading.Thread(target=keep_asking) for _ in range(4)]
+        for client in clients:
+            client.start()
+        eventually(lambda: len(answered) >= 200, "some traffic")
+        process.send_signal(signal.SIGTERM)
+        eventually(lambda: ask(port, "/readyz")[0] == 503, "a service that leaves")
+        eventually(lambda: len(answered) >= 400, "some more traffic")
+        has_left.set()
+        for client in clients:
+            client.join()
+        assert failed == []
+        assert set(answered) == {200}
+        assert process.wait(timeout=15) == 0
+
+    def test_a_second_stop_comes_at_once(self, start):
+        """Whoever insists does not wait."""
+        process = start("--port", "0", VOXGATE_DRAIN="9")
+        port = port_of(process)
+        process.send_signal(signal.SIGTERM)
+        eventually(lambda: ask(port, "/readyz")[0] == 503, "a service that leaves")
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=12) == 0
+        assert time.monotonic() - begun < 8
 
     def test_two_workers_share_one_port_and_stop_together(self, start):
         """A stop that comes while they start is not lost."""
@@ -207,6 +264,9 @@ class ImitatedServer:
 
     def __init__(self):
         self.wrks = [object()]
+
+    def on_startup(self, _hook):
+        """Call nothing: no signal is taken."""
 
     def serve(self):
         """Return at once."""

@@ -3,6 +3,7 @@
 import pytest
 
 from voxgate.accounts.database import DatabaseUnavailableError
+from voxgate.web.leaving import leave
 
 
 class TestHealthz:
@@ -47,6 +48,14 @@ class TestReadyz:
         """A service that can store no audio is not ready."""
         monkeypatch.setattr("voxgate.web.services.os.access", lambda *_args: False)
         assert client.get("/readyz").get_json()["checks"]["audio"] == "unavailable"
+
+    def test_503_while_it_leaves(self, app, client):
+        """A worker that is told to stop is not ready, answers everything else, and lets each connection go."""
+        assert client.get("/readyz").status_code == 200
+        leave(app)
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.get_json()["checks"]["service"]) == (503, "stopping")
+        assert client.get("/healthz").headers["Connection"] == "close"
 
     @pytest.mark.parametrize("name", ["database", "store", "audio"])
     def test_every_dependency_is_asked(self, services, name):

@@ -6,12 +6,14 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from voxgate.cli.frame import security_log
+from voxgate.cli.lifeline import Lifeline
 from voxgate.cli.port import answers, name_in_url, reserve
 from voxgate.gate.errors import ConfigurationError, VoxgateError
 from voxgate.logs import configure_logs
@@ -53,6 +55,7 @@ class Server:
         self._is_unused = not settings.gate_database_path.exists()  # made by the first guarded request
         self._is_ending = threading.Event()
         self._has_answered = threading.Event()
+        self._is_draining = False
         self._url = ""
         self._tls: TlsFiles | None = None
 
@@ -71,16 +74,38 @@ class Server:
             self._url = f"{'https' if self._tls else 'http'}://{name_in_url(self._settings.host)}:{port}"
             os.environ |= _environment(self._settings, port)
             _lifeline.make()
+            _readiness.make()
             # Imported once, before the workers are forked: they start faster and share the memory.
             importlib.import_module(APPLICATION_ROOM)
             granian = _make_granian(self._settings, port, self._tls)
+            granian.on_startup(partial(self._stop_gently, granian))
             threading.Thread(target=self._announce, args=(granian, port), daemon=True).start()
             try:
                 granian.serve()
             finally:
                 self._is_ending.set()
+                _readiness.drop()
                 _lifeline.drop()
         return 0 if self._has_answered.is_set() else 1
+
+    def _stop_gently(self, granian: "AbstractServer[Any]") -> None:
+        """Let a stop be told before it comes: workers are not ready for a while, and then end; a second one is at once.
+
+        Called when the server has set its own handlers of signals. Ctrl-C stops at once: it reaches the workers too.
+        """
+        drain_s = self._settings.drain_seconds
+
+        def stop(*_: object) -> None:
+            if drain_s and self._has_answered.is_set() and not self._is_draining:
+                self._is_draining = True
+                _readiness.drop()
+                timer = threading.Timer(drain_s, granian.signal_handler_interrupt)
+                timer.daemon = True
+                timer.start()
+            else:
+                granian.signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
+        signal.signal(signal.SIGTERM, stop)
 
     def _announce(self, granian: "AbstractServer[Any]", port: int) -> None:
         """Say where the service is, once it really answers."""
@@ -104,38 +129,12 @@ class Server:
         sys.stdout.flush()
 
 
-class Lifeline:
-    """A pipe whose writing end only the parent keeps: its end tells a worker that the parent was killed."""
-
-    def __init__(self) -> None:
-        """Make nothing yet."""
-        self._ends: tuple[int, int] | None = None
-
-    def make(self) -> None:
-        """Make the pipe, before workers are forked."""
-        self._ends = os.pipe()
-
-    def drop(self) -> None:
-        """Close the pipe in the parent, once its workers have ended."""
-        if self._ends is not None:
-            for end in self._ends:
-                os.close(end)
-            self._ends = None
-
-    def hold(self) -> None:
-        """Stop this worker as soon as its parent is gone, so that no orphan goes on listening."""
-        if self._ends is not None:  # None where workers are not forked
-            reading, writing = self._ends
-            os.close(writing)
-            threading.Thread(target=_stop_at_end, args=(reading,), daemon=True).start()
-
-
-def _stop_at_end(reading: int) -> None:
-    os.read(reading, 1)
+def _stop_worker() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 _lifeline = Lifeline()
+_readiness = Lifeline()  # dropped while the server still answers, so that whoever asks for readiness goes elsewhere
 
 
 def check_edge(settings: Settings) -> None:
@@ -161,19 +160,21 @@ def make_application() -> "WSGIApplication":
     # A forked worker inherits the parent's handlers, which would swallow a stop that comes while it starts.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    _lifeline.hold()
+    _lifeline.hold(_stop_worker)
     # The parent has given the warnings already.
     logging.getLogger("voxgate.settings").setLevel(logging.ERROR)
     try:
         settings = load_settings()
         configure_logs(settings.log_level, security_log=security_log(settings))
         from voxgate.web.app import create_served_app  # noqa: PLC0415 -- only a server needs it
+        from voxgate.web.leaving import leave  # noqa: PLC0415
 
         app = create_served_app()
     except (VoxgateError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         os.kill(os.getppid(), signal.SIGTERM)  # before the exit, which would be taken for a crash and tried again
         raise SystemExit(1) from error
+    _readiness.hold(partial(leave, app))
     # A forked worker does not run what is registered with atexit.
     Finalize(app, app.extensions[SERVICES].close, exitpriority=1)
     return app

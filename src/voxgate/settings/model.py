@@ -19,6 +19,7 @@ POLICIES_OF_OTHERS = frozenset({"default", "standard", "premium", "register"})
 """What counts addresses, as every policy of logins does too, and the tiers, whose own limits are named ``*``."""
 
 
+_DRAIN_S = 3
 _JSON_BYTES_PER_CHARACTER = 12  # two escapes for a character beyond the first plane
 
 
@@ -45,6 +46,11 @@ class Settings(
     def is_https_only(self) -> bool:
         """Whether requests over plain HTTP are refused."""
         return self.is_production or self.is_tls
+
+    @property
+    def drain_seconds(self) -> int:
+        """How long a stop is told before it comes."""
+        return (_DRAIN_S if self.is_production else 0) if self.drain is None else self.drain
 
     @property
     def shows_docs(self) -> bool:

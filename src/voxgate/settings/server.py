@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from voxgate.settings.forms import Bytes, Origins
+from voxgate.settings.forms import Bytes, Origins, Seconds
 from voxgate.settings.setting import Group, Setting
 
 _REDIS_SCHEMES = (
@@ -91,6 +91,17 @@ class ServerSettings(Group):
     workers: Annotated[int, Setting("VOXGATE_WORKERS", "Server processes.", "processes")] = Field(
         default=1, ge=1, le=_MAX_WORKERS
     )
+    drain: Annotated[
+        Seconds | None,
+        Setting(
+            "VOXGATE_DRAIN",
+            "How long `/readyz` says 503 before a stop by SIGTERM, while everything is still answered; 0 to 9 seconds. "
+            "Longer than what is before the service takes to notice.",
+            "seconds",
+            default_doc="0 in development, 3 seconds in production",
+        ),
+        Field(ge=0, le=9),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Setting("VOXGATE_LOG_LEVEL", "Least level that is written to standard error."),

@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Callable
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 
 from voxgate.gate.errors import Refusal
 from voxgate.web.answers import answer
 from voxgate.web.door import gate
+from voxgate.web.leaving import is_leaving
 from voxgate.web.problems import refuse
 from voxgate.web.schemas import HealthAnswer, ReadyAnswer
 from voxgate.web.services import services
@@ -29,6 +30,8 @@ def show_health() -> Response:
 def show_readiness() -> Response:
     """Ask every dependency and name what does not answer."""
     checks = {name: _ask(name, check) for name, check in services().checks().items()}
+    if is_leaving(current_app):
+        checks["service"] = "stopping"
     if all(state == "ok" for state in checks.values()):
         return answer(ReadyAnswer(checks=checks), headers={"Cache-Control": "no-store"})
     return refuse(Refusal("NOT_READY"), members={"checks": checks})
