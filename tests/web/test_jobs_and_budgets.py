@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from tests.support.service import ANN, V1
+from tests.support.service import ANN, V1, bearer
 
 from voxgate.gate.errors import StoreUnavailableError
 from voxgate.speech.jobs.base import FailureCode, JobsUnavailableError, SpokenAudio
@@ -408,6 +408,18 @@ class TestEnd:
         assert ann.client.delete(f"{JOBS}/{job_id}", headers=other).status_code == 404
         assert ann.delete(NOBODYS).status_code == ann.delete("x").status_code == 404
         assert ann.get(f"{STATUS}/{job_id}").get_json()["status"] == "queued"
+
+    def test_204_account_is_deleted_with_what_is_reserved(self, ann):
+        """Jobs that wait hold nobody up, and nothing is due to nobody."""
+        for text in ("one", "two"):
+            ann.generate(text)
+        tokens = ann.client.post(
+            f"{V1}/auth/login", json={name: ANN[name] for name in ("username", "password")}
+        ).get_json()
+        headers = bearer(tokens["access_token"])
+        answer = ann.client.delete(f"{V1}/auth/me", headers=headers, json={"password": ANN["password"]})
+        assert answer.status_code == 204
+        assert (ann.services.jobs.list(ann.subject).jobs, ann.settle()) == ((), 0)
 
 
 class TestWaiting:

@@ -26,5 +26,6 @@ def erase_account(services: Services, subject: str, *, password: str | None = No
     while jobs := services.jobs.list(subject, limit=_PAGE).jobs:
         for job in jobs:
             services.jobs.cancel(job.id, subject)
+            services.jobs.note_given_back(job.id)  # there is nobody any more to give it to
             services.jobs.remove(job.id, subject)
     return None

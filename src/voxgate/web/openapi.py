@@ -58,6 +58,7 @@ _HEADERS = {
     "Retry-After": "Whole seconds after which the same request can pass.",
     "WWW-Authenticate": "The challenge (RFC 6750, section 3).",
     "Location": "Where the job's status is.",
+    "Idempotency-Replayed": "`true` when the job was started by an earlier request of the same name.",
     "ETag": "Names this very content.",
     "Content-Range": "Which bytes these are.",
     "Content-Disposition": "A file name made by the service.",

@@ -138,7 +138,6 @@ def open_services(
         StoreUnavailableError: The gate's store cannot be opened.
     """
     clock = clock or SystemClock()
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     hasher = hasher or Hasher(workers=settings.hash_workers, queue=settings.hash_queue)
     policies = settings.account_policies()
     database = _open_database(settings)
@@ -147,8 +146,7 @@ def open_services(
     # Watched, so that the gate learns at once what accounts end and change in this process.
     store = watch(open_store(settings.redis_url or settings.gate_database_path, clock=clock))
     signer = _open_signer(settings, clock)
-    synthesizer = open_synthesizer(settings)
-    artifacts = open_artifacts(settings, clock)
+    synthesizer, artifacts = open_synthesizer(settings), open_artifacts(settings, clock)
     jobs = JobQueue(database.engine, now_ms=clock.now_ms, queue_max=settings.queue_max, on_event=events)
     return Services(
         settings=settings,
@@ -181,6 +179,7 @@ def services() -> Services:
 
 
 def _open_database(settings: Settings) -> Database:
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database_url)
     database.migrate()
     return database

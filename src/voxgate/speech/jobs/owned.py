@@ -67,32 +67,7 @@ class OwnedJobs:
         Raises:
             JobsUnavailableError: The database did not take it.
         """
-        now_ms = self._now_ms()
-        row = {
-            "id": terms.job_id or secrets.token_hex(16),
-            "owner": owner,
-            "state": JobState.QUEUED.value,
-            "text": request.text,
-            "voice_name": request.voice_name,
-            "output_format": request.output_format,
-            "speed_ratio": request.speed_ratio,
-            "pitch_semitones": request.pitch_semitones,
-            "sample_rate_hz": request.sample_rate_hz,
-            "language": request.language,
-            "input_format": request.input_format,
-            "fingerprint": fingerprint,
-            "characters": len(request.text),
-            "segments_done": 0,
-            "segments_total": 0,
-            "attempts": 0,
-            "fence": 0,
-            "lease_until_ms": now_ms,
-            "created_at_ms": now_ms,
-            "expires_at_ms": now_ms + MAX_WAIT_S * 1000,
-            "at_once": terms.at_once,
-            "reserved": terms.reserved,
-            "idempotency_key": terms.idempotency_key,
-        }
+        row = _row_of(request, owner, fingerprint, terms=terms, now_ms=self._now_ms())
         with open_transaction(self._writing) as connection:
             statements.take_turns(connection, owner)
             known = self._find_repeated(connection, owner, terms.idempotency_key)
@@ -188,3 +163,31 @@ class OwnedJobs:
             "code": job.error_code,
         }
         self._on_event(event, {name: value for name, value in fields.items() if value is not None})
+
+
+def _row_of(request: SpeechRequest, owner: str, fingerprint: str, *, terms: Terms, now_ms: int) -> dict[str, object]:
+    return {
+        "id": terms.job_id or secrets.token_hex(16),
+        "owner": owner,
+        "state": JobState.QUEUED.value,
+        "text": request.text,
+        "voice_name": request.voice_name,
+        "output_format": request.output_format,
+        "speed_ratio": request.speed_ratio,
+        "pitch_semitones": request.pitch_semitones,
+        "sample_rate_hz": request.sample_rate_hz,
+        "language": request.language,
+        "input_format": request.input_format,
+        "fingerprint": fingerprint,
+        "characters": len(request.text),
+        "segments_done": 0,
+        "segments_total": 0,
+        "attempts": 0,
+        "fence": 0,
+        "lease_until_ms": now_ms,
+        "created_at_ms": now_ms,
+        "expires_at_ms": now_ms + MAX_WAIT_S * 1000,
+        "at_once": terms.at_once,
+        "reserved": terms.reserved,
+        "idempotency_key": terms.idempotency_key,
+    }

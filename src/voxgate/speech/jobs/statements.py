@@ -23,7 +23,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.sql.expression import ColumnElement
+from sqlalchemy.sql.expression import ColumnElement, ScalarSelect
 
 from voxgate.speech.jobs.base import ACTIVE_STATES, Cursor, JobState
 from voxgate.speech.jobs.table import job
@@ -34,23 +34,21 @@ _RUNNING = JobState.RUNNING.value
 _ACTIVE = tuple(state.value for state in ACTIVE_STATES)
 
 
-def _build_claim() -> Update:
-    now_ms = bindparam("now_ms", type_=BigInteger)
+def _select_next(now_ms: ColumnElement[int]) -> ScalarSelect[str]:
+    """Choose the job whose turn it is."""
     running = (
         select(job.c.owner, func.count().label("jobs"))
         .where(job.c.state == _RUNNING, job.c.lease_until_ms > now_ms)
         .group_by(job.c.owner)
         .subquery("running")
     )
-    equal = job.alias("equal")
+    equal, waiting, begun = job.alias("equal"), job.alias("waiting"), job.alias("begun")
     spoken_now = select(equal.c.fingerprint).where(equal.c.state == _RUNNING, equal.c.lease_until_ms > now_ms)
-    waiting = job.alias("waiting")
-    begun = job.alias("begun")
     last_turn = select(func.max(begun.c.started_at_ms)).where(begun.c.owner == waiting.c.owner).scalar_subquery()
     # A job that has had its turn and was not finished need not wait for another.
     turn = case((waiting.c.attempts > 0, 0), else_=func.coalesce(last_turn, 0))
     jobs = func.coalesce(running.c.jobs, 0)
-    chosen = (
+    return (
         select(waiting.c.id)
         .select_from(waiting.outerjoin(running, running.c.owner == waiting.c.owner))
         .where(
@@ -65,9 +63,13 @@ def _build_claim() -> Update:
         .with_for_update(of=waiting, skip_locked=True)
         .scalar_subquery()
     )
+
+
+def _build_claim() -> Update:
+    now_ms = bindparam("now_ms", type_=BigInteger)
     return (
         update(job)
-        .where(job.c.id == chosen)
+        .where(job.c.id == _select_next(now_ms))
         .values(
             state=_RUNNING,
             lease_by=bindparam("worker_id", type_=String),
