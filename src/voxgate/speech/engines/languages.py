@@ -1,9 +1,11 @@
-"""Guess the language of a text that does not say it: by its script, and Vietnamese by its syllables."""
+"""Guess the language of a text that does not say it: by its script, its small words, and Vietnamese syllables."""
 
 import re
 import unicodedata
 from collections import Counter
 from functools import cached_property
+
+from voxgate.speech.engines.latin import guess_latin, score_latin
 
 DEFAULT_LANGUAGE = "en-us"
 
@@ -45,6 +47,8 @@ _SYLLABLE = re.compile(
 )
 _TONES = dict.fromkeys(map(ord, "\u0300\u0301\u0303\u0309\u0323"))
 _MARKED = frozenset("ăâđêôơư")
+_ONLY_VIETNAMESE = frozenset("đ\u0306\u0309\u031b\u0323")  # the breve, the hook, the horn and the dot below
+_CLEAR_WORDS = 3
 _MIN_SHARE = 0.6
 # One Latin letter is less than one character of a script that writes a syllable or a word with each.
 _LATIN_WEIGHT = 3
@@ -71,6 +75,11 @@ class Context:
         return any(_SCRIPT_LANGUAGES.get(_script(char)) == "ja" for char in self.letters)
 
     @cached_property
+    def latin(self) -> Counter[str]:
+        """What speaks for each language that is written in Latin letters."""
+        return score_latin(self._text)
+
+    @cached_property
     def is_vietnamese(self) -> bool:
         """Whether most of its words are Vietnamese syllables, and one bears a mark that says so."""
         share, is_marked = _vietnamese_share(self._text)
@@ -89,7 +98,8 @@ def guess_language(text: str, context: Context) -> str:
     for script, count in scripts.items():
         spoken[_SCRIPT_LANGUAGES.get(script, DEFAULT_LANGUAGE)] += count
     if not spoken or spoken.total() * _LATIN_WEIGHT < latin:
-        return "vi" if _is_vietnamese(text, context) else DEFAULT_LANGUAGE
+        latin = guess_latin(text, context.latin)
+        return "vi" if _is_vietnamese(text, context) and not _is_clearly(latin, text) else latin
     if spoken["ja"] or ("cmn" in spoken and context.has_kana):
         return "ja"
     return _by_letters(spoken.most_common(1)[0][0], context.letters)
@@ -109,6 +119,12 @@ def _by_letters(language: str, letters: frozenset[str]) -> str:
     if language == "ar" and letters & _PERSIAN:
         return "fa"
     return language
+
+
+def _is_clearly(language: str, text: str) -> bool:
+    """Tell whether a text whose syllables could be Vietnamese is another language: no letter of Vietnamese alone."""
+    marks = unicodedata.normalize("NFD", text.lower())
+    return score_latin(text)[language] >= _CLEAR_WORDS and _ONLY_VIETNAMESE.isdisjoint(marks)
 
 
 def _is_vietnamese(text: str, context: Context) -> bool:
