@@ -1,6 +1,9 @@
 """The requirement files: exact versions with hashes, and nothing about where a package came from."""
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,14 @@ def test_benchmarks_compare_at_the_versions_that_run():
 def test_the_build_backend_is_pinned_with_what_runs():
     """The editable install happens without build isolation, so nothing unpinned is fetched."""
     assert {"hatchling", "editables"} <= pins_of(ROOT / "requirements/run.txt").keys()
+
+
+def test_what_runs_can_be_listed_for_others():
+    """`./dev sbom` names every package with its version and the hash of every file, and the same each time."""
+    told = subprocess.run([sys.executable, ROOT / "dev", "sbom"], capture_output=True, check=True, timeout=60).stdout
+    listed = json.loads(told)
+    assert (listed["bomFormat"], listed["specVersion"]) == ("CycloneDX", "1.6")
+    assert {each["name"]: each["version"] for each in listed["components"]} == pins_of(ROOT / "requirements/run.txt")
+    files = [file["content"] for each in listed["components"] for file in each["externalReferences"][0]["hashes"]]
+    assert sorted(files) == sorted(re.findall(r"sha256:(\w+)", (ROOT / "requirements/run.txt").read_text()))
+    assert all(each["purl"] == f"pkg:pypi/{each['name']}@{each['version']}" for each in listed["components"])
