@@ -86,7 +86,20 @@ def create_served_app() -> Flask:
 
 
 def _add_routes(app: Flask, settings: Settings) -> None:
-    for module in (auth, api_keys, own_sessions, own_events, admin, tts, voices, captions, limits, health, decide, oauth):
+    for module in (
+        auth,
+        api_keys,
+        own_sessions,
+        own_events,
+        admin,
+        tts,
+        voices,
+        captions,
+        limits,
+        health,
+        decide,
+        oauth,
+    ):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(openai_speech.blueprint)
     limit_streams(app, settings.streams_max)
