@@ -1,6 +1,8 @@
 """Our own engines pass what is asked of the engines of strangers."""
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 from tests.support.voices import SPEAKING_PROGRAM, make_piper_voice
@@ -43,3 +45,15 @@ class TestCommand(EngineContract):
         opened = command.open_engine(Setup(engine_setup.program, workers=2, command_voices=(voice,)))
         yield opened
         opened.close()
+
+
+class TestGuide(EngineContract):
+    """The engine that the guide shows, word by word."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls, engine_setup):
+        guide = (Path(__file__).parents[2] / "docs/guides/write-an-engine.md").read_text()
+        names = {}
+        exec(re.search(r"```py\n(.*?)```", guide, re.DOTALL)[1], names)  # noqa: S102 -- the project's own page
+        return names["open_engine"](engine_setup)

@@ -1,5 +1,9 @@
 """SSML is read by us: what is safe is spoken, everything else is named."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 from tests.speech.measure import median_f0
 
@@ -181,3 +185,11 @@ def test_emphasis_within_a_sentence_makes_no_pause(speak):
     plain = speak("This is a very big house.").duration_s
     marked = speak("<speak>This is a <emphasis>very</emphasis> big house.</speak>", input_format="ssml").duration_s
     assert plain < marked < plain * 1.25
+
+
+def test_document_of_the_guide_is_taken():
+    """What the guide shows is spoken as it says."""
+    guide = (Path(__file__).parents[2] / "docs/guides/ssml-and-captions.md").read_text()
+    body = json.loads(re.search(r"```json\n(.*?)```", guide, re.DOTALL)[1])
+    script = read_ssml(body["text"])
+    assert [line.text for line in script.lines] == ["Good", "morning.", "Now slowly.", "Xin chào"]

@@ -175,7 +175,13 @@ class _Writer:
 
     def _end(self, pause_s: float) -> None:
         """End the sentence, and let silence follow."""
-        spoken = [(said, manner) for text, manner in self._parts if (said := tidy(text))]
+        spoken: list[tuple[str, _Manner]] = []
+        for part, manner in self._parts:
+            text = tidy(part)
+            if spoken and not any(char.isalnum() for char in text):
+                spoken[-1] = (spoken[-1][0] + text, spoken[-1][1])  # a full stop belongs to the word before it
+            elif text:
+                spoken.append((text, manner))
         for index, (text, manner) in enumerate(spoken):
             goes_on = index + 1 < len(spoken) and not ends_sentence(text)
             line = Line(text, manner.language, manner.speed_ratio, manner.pitch_semitones, self._pause_s, goes_on)
