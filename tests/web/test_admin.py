@@ -35,7 +35,9 @@ def limit_of(client):
 
 
 def path_of(operation, ann):
-    return operation.path.replace("{user_id}", ann["user_id"]).replace("{name}", "gold")
+    return (
+        operation.path.replace("{user_id}", ann["user_id"]).replace("{name}", "gold").replace("{session_id}", "0" * 32)
+    )
 
 
 @pytest.mark.parametrize("operation", ROUTES, ids=lambda each: f"{each.method} {each.path}")
@@ -170,6 +172,25 @@ class TestUsers:
 
 
 class TestSessions:
+    def test_200_lists_those_of_one_and_204_ends_one(
+        self, client, root_headers, ann, auth_headers, bob_headers, events
+    ):
+        """As their owner sees them; what is another's or nobody's is not found."""
+        path = f"{ADMIN}/users/{ann['user_id']}/sessions"
+        (session,) = client.get(path, headers=root_headers).get_json()["sessions"]
+        assert (session["address"], session["is_current"]) == ("127.0.0.1", False)
+        (own,) = client.get(f"{V1}/auth/sessions", headers=bob_headers).get_json()["sessions"]
+        for missing in (f"{path}/{own['id']}", f"{path}/{'0' * 32}", f"{ADMIN}/users/nobody/sessions/{session['id']}"):
+            assert client.delete(missing, headers=root_headers).status_code == 404
+        assert client.get(f"{ADMIN}/users/nobody/sessions", headers=root_headers).status_code == 404
+        assert client.get(ME, headers=auth_headers).status_code == 200
+        for _ in range(2):
+            assert client.delete(f"{path}/{session['id']}", headers=root_headers).status_code == 204
+        assert client.get(ME, headers=auth_headers).status_code == 401
+        assert client.get(ME, headers=bob_headers).status_code == 200
+        assert client.get(path, headers=root_headers).get_json() == {"sessions": []}
+        assert dict(events)["authn_token_revoked"]["session_id"] == session["id"]
+
     def test_200_ends_all_of_one_or_of_everybody(self, client, root_headers, ann, auth_headers, bob_headers):
         """With the one that asks."""
         one = client.delete(f"{ADMIN}/users/{ann['user_id']}/sessions", headers=root_headers)

@@ -10,7 +10,7 @@ from voxgate.accounts.limit_terms import read_limits
 from voxgate.accounts.tiers import TierInfo
 from voxgate.gate import events
 from voxgate.gate.errors import FieldFault, Refusal
-from voxgate.web.account_schemas import EndedAnswer
+from voxgate.web.account_schemas import EndedAnswer, SessionsAnswer
 from voxgate.web.admin_schemas import (
     ManagedUserAnswer,
     ManagedUsersAnswer,
@@ -24,6 +24,7 @@ from voxgate.web.bodies import read_body, reject_fields
 from voxgate.web.cutoff import read_cutoff
 from voxgate.web.door import gate
 from voxgate.web.erasing import erase_account
+from voxgate.web.own_sessions import describe_session
 from voxgate.web.problems import refuse
 from voxgate.web.services import services
 from voxgate.web.sessions import describe_account
@@ -102,6 +103,27 @@ def delete_user(user_id: str) -> Response:
     if refusal is not None:
         return refuse(refusal)
     tell(events.USER_DELETED, user_id=user_id, by=gate.principal.subject)
+    return empty_answer()
+
+
+@blueprint.get("/users/<user_id>/sessions")
+@gate.protect(credentials=_ACCESS, policy="account")
+def list_user_sessions(user_id: str) -> Response:
+    """List the live sessions of an account."""
+    if services().accounts.find(user_id) is None:
+        return refuse(Refusal("ACCOUNT_UNKNOWN"))
+    return answer(SessionsAnswer(sessions=[describe_session(each) for each in services().sessions.list(user_id)]))
+
+
+@blueprint.delete("/users/<user_id>/sessions/<session_id>")
+@gate.protect(credentials=_ACCESS, policy="account")
+def end_user_session(user_id: str, session_id: str) -> Response:
+    """End one session of an account; once more is no error."""
+    if services().accounts.find(user_id) is None:
+        return refuse(Refusal("ACCOUNT_UNKNOWN"))
+    if not services().sessions.end(session_id, subject=user_id):
+        return refuse(Refusal("SESSION_NOT_FOUND"))
+    tell(events.AUTHN_TOKEN_REVOKED, user_id=user_id, by=gate.principal.subject, session_id=session_id)
     return empty_answer()
 
 

@@ -1,7 +1,7 @@
 """The operations on other accounts and the tiers; access tokens of administrators alone open them."""
 
 from voxgate.web import admin_schemas as schemas
-from voxgate.web.account_schemas import EndedAnswer
+from voxgate.web.account_schemas import EndedAnswer, SessionsAnswer
 from voxgate.web.operation import ACCESS, Media, Operation, Parameter
 
 _USER_ID = Parameter("user_id", "path", "The account's id, as the list gives it.")
@@ -46,6 +46,24 @@ ADMIN_OPERATIONS = (
         credentials=ACCESS,
         codes=("ADMIN_REQUIRED", "ACCOUNT_UNKNOWN"),
         parameters=(_USER_ID,),
+    ),
+    Operation(
+        "get",
+        "/api/v1/admin/users/{user_id}/sessions",
+        "List the live sessions of an account",
+        {200: SessionsAnswer},
+        credentials=ACCESS,
+        codes=("ADMIN_REQUIRED", "ACCOUNT_UNKNOWN"),
+        parameters=(_USER_ID,),
+    ),
+    Operation(
+        "delete",
+        "/api/v1/admin/users/{user_id}/sessions/{session_id}",
+        "End one session of an account",
+        {204: Media("It has ended; it may have ended before.")},
+        credentials=ACCESS,
+        codes=("ADMIN_REQUIRED", "ACCOUNT_UNKNOWN", "SESSION_NOT_FOUND"),
+        parameters=(_USER_ID, Parameter("session_id", "path", "The session's id, as the list gives it.")),
     ),
     Operation(
         "delete",

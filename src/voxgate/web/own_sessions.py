@@ -24,7 +24,7 @@ blueprint = Blueprint("own_sessions", __name__, url_prefix="/api/v1/auth")
 def list_sessions() -> Response:
     """List the caller's live sessions."""
     found = services().sessions.list(gate.principal.subject)
-    return answer(SessionsAnswer(sessions=[_describe(each) for each in found]))
+    return answer(SessionsAnswer(sessions=[describe_session(each) for each in found]))
 
 
 @blueprint.delete("/sessions")
@@ -54,7 +54,8 @@ def end_session(session_id: str) -> Response:
     return empty_answer()
 
 
-def _describe(session: SessionInfo) -> SessionAnswer:
+def describe_session(session: SessionInfo) -> SessionAnswer:
+    """Return a session as its owner or an administrator sees it."""
     return SessionAnswer(
         id=session.session_id,
         device=session.device,
