@@ -51,6 +51,16 @@ def _cpu(one: tuple[str, str], other: tuple[str, str]) -> Callable[[Results], fl
     return lambda results: round(results[one[0]][one[1]].cpu_us / results[other[0]][other[1]].cpu_us, 3)
 
 
+def _against_bare(one: str, other: str) -> Callable[[Results], float]:
+    """Compare two scenarios by what each costs against bare Flask, because they are minutes apart."""
+
+    def figure(results: Results) -> float:
+        costs = [results[name]["voxgate-redis"].cpu_us / results[name]["bare-flask"].cpu_us for name in (one, other)]
+        return round(costs[0] / costs[1], 3)
+
+    return figure
+
+
 def _trips(scenario: str) -> Callable[[Results], float]:
     return lambda results: results[scenario]["voxgate-redis"].trips
 
@@ -62,7 +72,7 @@ GOALS = (
     Goal("allowed, ours / bare Flask", 1.7, _cpu(_ALLOWED, ("allowed", "bare-flask")), is_least=False),
     Goal("allowed, ours / bare Flask with a PING", 1.0, _cpu(_ALLOWED, ("allowed", "bare-flask-ping")), is_least=False),
     Goal("cold, usual stack / ours", 4, _ratio("cold")),
-    Goal("ours with three limits / with one", 1.05, _cpu(("allowed3", "voxgate-redis"), _ALLOWED), is_least=False),
+    Goal("three limits / one, each as ours / bare Flask", 1.05, _against_bare("allowed3", "allowed"), is_least=False),
     Goal("denied, usual stack / ours", 20, _ratio("denied")),
     Goal("invalid, usual stack / ours", 8, _ratio("invalid")),
     Goal("revoked, usual stack / ours", 15, _ratio("revoked")),

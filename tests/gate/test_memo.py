@@ -3,7 +3,7 @@
 import pytest
 
 from voxgate.gate.errors import Refusal
-from voxgate.gate.memo import CAPACITY, MAX_AGE_MS, Memo
+from voxgate.gate.memo import CAPACITY, MAX_AGE_FOR_GOOD_MS, MAX_AGE_MS, Memo
 
 LIMITED = Refusal("RATE_LIMITED", retry_after_s=60, wait_ms=60_000)
 
@@ -37,10 +37,13 @@ def test_refusal_is_not_recalled_beyond_its_own_wait(memo, clock):
 
 
 @pytest.mark.parametrize("code", ["TOKEN_REVOKED", "TOKEN_EXPIRED", "INVALID_TOKEN", "API_KEY_INVALID"])
-def test_what_never_changes_is_remembered(memo, code):
-    """Ended sessions and bad tokens."""
+def test_what_never_changes_is_remembered_longer(memo, clock, code):
+    """Ended sessions and bad tokens; not for ever, because a clock may have been wrong."""
     memo.remember("a", Refusal(code), "no")
+    clock.advance((MAX_AGE_FOR_GOOD_MS - 1) / 1000)
     assert memo.recall("a") is not None
+    clock.advance(0.001)
+    assert memo.recall("a") is None
 
 
 @pytest.mark.parametrize("code", ["ACCOUNT_DISABLED", "PREMIUM_REQUIRED", "INSUFFICIENT_SCOPE", "STORE_UNAVAILABLE"])

@@ -14,6 +14,8 @@ from voxgate.gate.errors import Refusal
 
 # Changes of tier and limits made by other machines are seen after this time at the latest.
 MAX_AGE_MS = 1000
+# What ended stays ended, and a bad signature stays bad; only a clock that was wrong or a key that came late mends it.
+MAX_AGE_FOR_GOOD_MS = 10_000
 CAPACITY = 10_000
 
 _FOR_GOOD = frozenset({"TOKEN_REVOKED", "TOKEN_EXPIRED", "INVALID_TOKEN", "API_KEY_INVALID"})
@@ -68,7 +70,7 @@ class Memo(Generic[T]):
 
     def remember(self, key: Hashable, refusal: Refusal, value: T) -> None:
         """Keep a refusal that cannot change for a while; others are passed over."""
-        wait_ms = MAX_AGE_MS if refusal.code in _FOR_GOOD else min(refusal.wait_ms, MAX_AGE_MS)
+        wait_ms = MAX_AGE_FOR_GOOD_MS if refusal.code in _FOR_GOOD else min(refusal.wait_ms, MAX_AGE_MS)
         if wait_ms <= 0:
             return
         entry = Entry(value, self._clock.now_ms(), wait_ms, self._version())
