@@ -172,9 +172,7 @@ class TestUsers:
 
 
 class TestSessions:
-    def test_200_lists_those_of_one_and_204_ends_one(
-        self, client, root_headers, ann, auth_headers, bob_headers, events
-    ):
+    def test_200_lists_and_204_ends_one(self, client, root_headers, ann, auth_headers, bob_headers, events):
         """As their owner sees them; what is another's or nobody's is not found."""
         path = f"{ADMIN}/users/{ann['user_id']}/sessions"
         (session,) = client.get(path, headers=root_headers).get_json()["sessions"]
