@@ -1,5 +1,7 @@
-"""One segment spoken: its sound at the wanted rate and its words; in halves when the whole of it ends the engine."""
+"""One segment spoken: its sound at the wanted rate and its words; in parts when the whole of it ends the engine."""
 
+import itertools
+import unicodedata
 from dataclasses import dataclass, replace
 
 from voxgate.speech.engines.base import Speech, Utterance, Voice, Word
@@ -8,6 +10,7 @@ from voxgate.speech.errors import EngineError
 from voxgate.speech.formats.base import BYTES_PER_SAMPLE
 
 _LEAST_CHARS = 2
+_MOST_PARTS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,8 @@ class SegmentSpeaker:
     def speak(self, utterance: Utterance) -> Speech:
         """Speak one segment at the sample rate of the request.
 
-        What ends a fresh process too is often the meeting of two parts that are harmless by themselves, so each half
-        has one try of its own.
+        What ends a fresh process too is often the meeting of two parts that are harmless by themselves, so each part
+        is tried by itself, once.
 
         Raises:
             EngineError: It cannot be spoken.
@@ -38,13 +41,25 @@ class SegmentSpeaker:
         except EngineError as error:
             if error.reason != "engine_crashed" or len(utterance.text) < _LEAST_CHARS:
                 raise
-        middle = _middle(utterance.text)
-        first = self._speak(replace(utterance, text=utterance.text[:middle], is_continued=True))
-        begun_s = self._duration_s(first)
-        rest = replace(utterance, text=utterance.text[middle:], max_audio_s=utterance.max_audio_s - begun_s)
-        second = self._speak(rest)
-        words = tuple(Word(word.offset + middle, word.at_s + begun_s) for word in second.words)
-        return Speech(first.pcm + second.pcm, first.words + words)
+        return self._speak_parts(utterance, _parts(utterance.text))
+
+    def _speak_parts(self, utterance: Utterance, parts: list[str]) -> Speech:
+        pcm, words, offset = bytearray(), [], 0
+        for index, part in enumerate(parts):
+            begun_s = len(pcm) / BYTES_PER_SAMPLE / self.rate_hz
+            is_last = index == len(parts) - 1
+            speech = self._speak(
+                replace(
+                    utterance,
+                    text=part,
+                    max_audio_s=utterance.max_audio_s - begun_s,
+                    is_continued=utterance.is_continued if is_last else True,
+                )
+            )
+            words += [Word(word.offset + offset, word.at_s + begun_s) for word in speech.words]
+            pcm += speech.pcm
+            offset += len(part)
+        return Speech(bytes(pcm), tuple(words))
 
     def _speak(self, utterance: Utterance) -> Speech:
         speech = self.engines.speak(self.voice, utterance)
@@ -52,12 +67,20 @@ class SegmentSpeaker:
         pcm = self.engines.resample(speech.pcm, from_hz=own_hz, to_hz=self.rate_hz, deadline_s=utterance.deadline_s)
         return Speech(pcm, speech.words)
 
-    def _duration_s(self, speech: Speech) -> float:
-        return len(speech.pcm) / BYTES_PER_SAMPLE / self.rate_hz
 
+def _parts(text: str) -> list[str]:
+    """Cut a text that ends the engine: around its symbols if it has a few, else in halves.
 
-def _middle(text: str) -> int:
-    """Give the space that is nearest to the middle, else the middle."""
+    An emoji behind a rare letter ends espeak-ng in some languages, though each of them alone does not.
+    """
+    runs = ["".join(run) for _, run in itertools.groupby(text, key=_is_symbol)]
+    if 1 < len(runs) <= _MOST_PARTS:
+        return runs
     half = len(text) // 2
     spaces = [place for place, char in enumerate(text) if char == " "]
-    return min(spaces, key=lambda place: abs(place - half), default=half) or half
+    middle = min(spaces, key=lambda place: abs(place - half), default=half) or half
+    return [text[:middle], text[middle:]]
+
+
+def _is_symbol(char: str) -> bool:
+    return unicodedata.category(char) == "So"
