@@ -1,5 +1,6 @@
 """What a process and its children have cost: CPU time to the nanosecond, and memory; Linux only."""
 
+import contextlib
 import ctypes
 import os
 import time
@@ -13,8 +14,9 @@ def family(pid: int) -> list[int]:
     """Return a process and all its descendants, itself first."""
     members = [pid]
     for children in (_PROC / str(pid) / "task").glob("*/children"):
-        for child in children.read_text().split():
-            members += family(int(child))
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread may end while it is looked at
+            for child in children.read_text().split():
+                members += family(int(child))
     return members
 
 

@@ -19,7 +19,10 @@ _WIDE = (
     *("DEFAULT", "STANDARD", "TTS_GENERATE", "TTS_STATUS", "LOGIN", "LOGIN_ADDRESS", "REGISTER", "REFRESH"),
     "OPENAI_SPEECH",
 )
-WIDE = {f"RATELIMIT_{name}": "1000000 per minute" for name in _WIDE}
+WIDE = {f"RATELIMIT_{name}": "1000000 per minute" for name in _WIDE} | {
+    "TTS_JOBS_AT_ONCE_STANDARD": "10000",
+    "TTS_JOBS_UNFINISHED_STANDARD": "10000",
+}
 """Limits wide enough for any run."""
 
 _START_S = 60

@@ -2,15 +2,15 @@
 
 import pytest
 
-from benchmarks.service import Client
+from benchmarks.service import WIDE, Client
 from benchmarks.soak import soak
 
 REQUESTS = 150
 
 
 @pytest.fixture
-def client(served):
-    client = Client(served.url)
+def client(serve):
+    client = Client(serve(**WIDE).url)
     client.join()
     yield client
     client.close()
