@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from voxgate.gate.errors import ConfigurationError
 from voxgate.settings import load_settings
-from voxgate.settings.forms import check_limits, check_origin, read_duration, read_list, read_size
+from voxgate.settings.forms import check_budget, check_limits, check_origin, read_duration, read_list, read_size
 
 
 @pytest.mark.parametrize(
@@ -134,3 +134,21 @@ def test_unknown_mode_of_trouble_is_refused(text):
     """The message says which modes there are."""
     with pytest.raises(ConfigurationError, match="closed, local or open"):
         load_settings({"VOXGATE_ON_TROUBLE": text})
+
+
+@pytest.mark.parametrize("written", ["100000 per calendar day", "1000 per day; 5000 per calendar month"])
+def test_budget_is_kept_as_it_was_written(written):
+    """The gate reads it when it starts."""
+    assert check_budget(written) == written
+
+
+def test_empty_budget_is_none():
+    """Whatever it is empty of."""
+    assert check_budget(" ") == ""
+
+
+@pytest.mark.parametrize("written", ["2 at once", "lots", None, 5])
+def test_no_budget_says_what_is_right(written):
+    """What runs at once has a setting of its own."""
+    with pytest.raises(ValueError, match="write"):
+        check_budget(written)

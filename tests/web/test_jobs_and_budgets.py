@@ -91,6 +91,7 @@ class TestBudget:
         body = refused.get_json()
         assert body["message"] == "The text has 41 characters and 40 are left. Budget: 100 per calendar day"
         assert body["violated-policies"] == ["characters"]
+        assert '"characters";r=40;' in refused.headers["RateLimit"]
         assert (ann.used(), ann.limits()[GENERATE]["current_count"]) == (60, 2)
         assert ann.generate("b" * 40).status_code == 202
         clock.advance(body["retry_after"])
@@ -257,6 +258,12 @@ class TestGivenBack:
         answer = ann.generate("b" * 50)
         assert answer.get_json()["code"] == code
         assert (ann.used(), ann.limits()[GENERATE]["current_count"]) == (1, 1)
+
+    def test_503_without_a_budget_has_nothing_to_give_back(self, caller):
+        """But the request's count."""
+        ann = caller(queue_max=1, tts_characters_standard="")
+        assert [ann.generate("a").status_code, ann.generate("b").status_code] == [202, 503]
+        assert ann.limits()[GENERATE]["current_count"] == 1
 
     def test_503_without_the_store_a_budget_is_never_spent_blindly(self, ann, monkeypatch):
         """What the gate lets pass alone is refused where a budget binds."""

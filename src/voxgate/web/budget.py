@@ -3,15 +3,17 @@
 import contextlib
 from dataclasses import replace
 
-from flask import request
+from flask import Response, request
 
 from voxgate.gate.decision import Charge, Reading
 from voxgate.gate.errors import Refusal, StoreUnavailableError
 from voxgate.gate.flask.door import VISIT, Visit
+from voxgate.gate.flask.headers import limit_headers
 from voxgate.gate.limits import LimitKind
 from voxgate.gate.tiers import Rule
 from voxgate.settings.budgets import CHARACTERS
 from voxgate.web.door import gate
+from voxgate.web.problems import refuse
 from voxgate.web.services import services
 from voxgate.web.settlement import write_charges
 
@@ -82,6 +84,20 @@ def hold_characters(characters: int, *, hold_id: str) -> Held | Refusal:
     short = [str(each.limit) for each in decision.readings if each.remaining < characters]
     told = f"The text has {characters} characters and {left} are left. Budget: {'; '.join(short)}"
     return replace(decision.refusal, message=told)
+
+
+def refuse_with_budget(refusal: Refusal) -> Response:
+    """Return the answer that tells why a request was not taken; with the budgets in its headers when one refused it."""
+    readings: tuple[Reading, ...] = ()
+    if refusal.code == "RATE_LIMITED":
+        with contextlib.suppress(StoreUnavailableError):
+            readings = gate.usage(budgets_of_caller())
+    return refuse(refusal, headers=headers_with(readings))
+
+
+def headers_with(budgets: tuple[Reading, ...]) -> dict[str, str]:
+    """Return the headers of the limits of this request with budgets among them; none without a budget."""
+    return dict(limit_headers([*gate.decision.readings, *budgets])) if budgets else {}
 
 
 def give_back_request() -> None:

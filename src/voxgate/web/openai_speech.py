@@ -9,7 +9,7 @@ from voxgate.speech.request import SpeechRequest, find_faults
 from voxgate.speech.text import tidy
 from voxgate.web.answers import answer
 from voxgate.web.bodies import pointer_to, read_fields, reject_fields
-from voxgate.web.budget import hold_characters
+from voxgate.web.budget import hold_characters, refuse_with_budget
 from voxgate.web.door import gate
 from voxgate.web.openai_schemas import ModelAnswer, ModelsAnswer, SpeechBody
 from voxgate.web.problems import refuse
@@ -45,7 +45,7 @@ def speak() -> Response:
     body, wanted = read
     held = hold_characters(len(wanted.text), hold_id=secrets.token_hex(16))
     if isinstance(held, Refusal):
-        return refuse(held)
+        return refuse_with_budget(held)
     opened = open_stream(wanted)
     if isinstance(opened, Refusal):
         held.give_back()

@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 
 from voxgate.gate.errors import Refusal, StoreUnavailableError
-from voxgate.gate.flask.headers import limit_headers
 from voxgate.speech.jobs.base import Cursor, Job, JobState, is_job_id
 from voxgate.web.answers import answer, empty_answer
 from voxgate.web.audio import send_audio
+from voxgate.web.budget import headers_with, refuse_with_budget
 from voxgate.web.door import gate
 from voxgate.web.limits import read_limits
 from voxgate.web.problems import refuse
@@ -63,13 +63,13 @@ def generate() -> Response:
         return refuse(wanted)
     taken = submit(wanted)
     if isinstance(taken, Refusal):
-        return refuse(taken)
+        return refuse_with_budget(taken)
     if not taken.is_repeated:
         services().background.send(taken.job.id)
     status_url = f"{_PREFIX}/status/{taken.job.id}"
-    headers = {"Location": status_url, **({"Idempotency-Replayed": "true"} if taken.is_repeated else {})}
-    if taken.readings:
-        headers |= dict(limit_headers([*gate.decision.readings, *taken.readings]))
+    headers = {"Location": status_url, **headers_with(taken.readings)}
+    if taken.is_repeated:
+        headers["Idempotency-Replayed"] = "true"
     started = Started(job_id=taken.job.id, status=JobState.QUEUED.value, status_url=status_url)
     return answer(started, 202, headers=headers)
 
