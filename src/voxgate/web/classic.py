@@ -118,6 +118,9 @@ class SecurityUtils:
         )
 
 
+_DOCUMENT_FIELDS = frozenset(("text", "voice_name", "output_format", "speed", "pitch"))
+
+
 class TTSRequestSchema:
     """The request of ``POST /api/v1/tts/generate``: the same bounds, and every field that is wrong at once.
 
@@ -139,7 +142,7 @@ class TTSRequestSchema:
         self._blocked_patterns = blocked_patterns
 
     def load(self, data: Mapping[str, object]) -> dict[str, object]:
-        """Return the request with its defaults.
+        """Return the request with the defaults of the document's fields, and what else was given.
 
         Raises:
             SchemaError: A field is missing, unknown, of another type or out of its bounds.
@@ -147,7 +150,8 @@ class TTSRequestSchema:
         body, messages = self._read(data)
         if body is None or messages:
             raise SchemaError(messages)
-        return body.model_dump()
+        given = _DOCUMENT_FIELDS | body.model_fields_set
+        return {name: value for name, value in body.model_dump().items() if name in given}
 
     def validate(self, data: Mapping[str, object]) -> dict[str, list[str]]:
         """Return for each field what is wrong with it; empty when nothing is."""
@@ -164,6 +168,8 @@ class TTSRequestSchema:
             output_format=body.output_format,
             speed_ratio=body.speed,
             pitch_semitones=body.pitch,
+            sample_rate_hz=body.sample_rate,
+            input_format=body.input_format,
         )
         voices = {body.voice_name} if self._voices is None else self._voices
         found = find_faults(wanted, voices=voices, formats=self._formats, blocked_patterns=self._blocked_patterns)

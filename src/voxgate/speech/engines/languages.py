@@ -98,8 +98,8 @@ def guess_language(text: str, context: Context) -> str:
     for script, count in scripts.items():
         spoken[_SCRIPT_LANGUAGES.get(script, DEFAULT_LANGUAGE)] += count
     if not spoken or spoken.total() * _LATIN_WEIGHT < latin:
-        latin = guess_latin(text, context.latin)
-        return "vi" if _is_vietnamese(text, context) and not _is_clearly(latin, text) else latin
+        other = guess_latin(text, context.latin)
+        return "vi" if _is_vietnamese(text, context) and not _is_clearly(other, text) else other
     if spoken["ja"] or ("cmn" in spoken and context.has_kana):
         return "ja"
     return _by_letters(spoken.most_common(1)[0][0], context.letters)
