@@ -123,7 +123,7 @@ class Settings(
         }
 
     def account_policies(self) -> frozenset[str]:
-        """Return the policies that count per account, of which accounts, tiers and keys can have limits of their own."""
+        """Return the policies that count by account, of which accounts, tiers and keys have limits of their own."""
         names = (name for name in self.policies() if name not in POLICIES_OF_OTHERS and not name.startswith("login"))
         return frozenset({*names, CHARACTERS})
 

@@ -35,7 +35,10 @@ class SpeechBody(Body):
     """What is to be said, and how, in OpenAI's words."""
 
     model: str = Field(description="A name of `GET /v1/models`.", examples=["tts-1"])
-    input: str = Field(description="Plain text to speak, 1 to 5000 characters, or what the tier allows.", examples=["Hello from voxgate."])
+    input: str = Field(
+        description="Plain text to speak, 1 to 5000 characters, or what the tier allows.",
+        examples=["Hello from voxgate."],
+    )
     voice: Voice = Field(description="Name of a voice of `GET /api/v1/tts/voices`, or `{id}`.", examples=["alloy"])
     instructions: str = Field("", description="Accepted and ignored: the voices take no directions.")
     response_format: str = Field("mp3", description="`mp3`, `opus`, `aac`, `flac`, `wav` or `pcm` (24 kHz, 16 bit).")
