@@ -46,7 +46,7 @@ def _examine(database: Database, settings: Settings) -> Iterator[Finding]:
     with database.reading() as session:
         before_ms = int((time.time() - _LONG_WAIT_S) * 1000)
         waiting = session.scalar(_WAITING, {"before_ms": before_ms})
-    if waiting and settings.jobs == "worker":
+    if waiting and settings.jobs != "local":
         text = f"{waiting} jobs have waited for more than a minute"
         yield Finding(State.WARN, "jobs", text, f"voxgate worker --data {settings.data}")
 
