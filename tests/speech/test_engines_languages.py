@@ -101,7 +101,7 @@ PLAIN_SENTENCES = {
 
 
 def test_most_sentences_in_latin_letters_are_known():
-    """Everyday sentences that the lists of words were not made from: more than five of six, and English never as another."""
+    """Everyday sentences that the lists were not made from: five of six and more, and English never as another."""
     guesses = [
         (language, guess_language(text, Context(text))) for language, texts in PLAIN_SENTENCES.items() for text in texts
     ]

@@ -170,6 +170,13 @@ def test_breaks_are_silence_of_that_length(speak):
     assert with_pause == pytest.approx(without + 2, abs=0.01)
 
 
+def test_break_at_the_end_is_heard(speak):
+    """Silence after the last word belongs to the audio too."""
+    usual = speak("<speak>Hello.</speak>", input_format="ssml").duration_s
+    longer = speak("<speak>Hello.<break time='1s'/></speak>", input_format="ssml").duration_s
+    assert longer == pytest.approx(usual + 1, abs=0.01)
+
+
 def test_rate_and_pitch_are_heard(speak):
     """Twice the rate halves the time, and an octave doubles the pitch, as the fields of a request do."""
     text = "The quick brown fox jumps over the lazy dog."
