@@ -34,7 +34,6 @@ def counted(admission, monkeypatch):
 @pytest.fixture
 def ask(admission):
     """Ask for a route under a rule."""
-
     rules = {}
 
     def ask(text=None, kind=CredentialKind.ACCESS, **rule):

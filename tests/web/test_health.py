@@ -46,7 +46,7 @@ class TestReadyz:
 
     def test_503_full_disk(self, client, monkeypatch):
         """A service that can store no audio is not ready."""
-        monkeypatch.setattr("voxgate.web.services.os.access", lambda *_args: False)
+        monkeypatch.setattr("voxgate.speech.storage.folder.os.access", lambda *_args: False)
         assert client.get("/readyz").get_json()["checks"]["audio"] == "unavailable"
 
     def test_503_while_it_leaves(self, app, client):

@@ -39,7 +39,8 @@ class CredentialSettings(Group):
         Literal["HS256", "EdDSA", "ES256", "RS256"] | None,
         Setting(
             "JWT_ALGORITHM",
-            "Signature algorithm of tokens; a key is made when the one that signs has another, which goes on verifying.",
+            "Signature algorithm of tokens. A key is made when the one that signs has another, and that one goes on "
+            "verifying.",
             default_doc="that of the key that signs, HS256 for the first",
         ),
     ] = None
