@@ -35,8 +35,9 @@ class Answer:
 
     @property
     def code(self):
-        """The code of a problem; empty for a success."""
-        return self.json()["code"] if self.status >= 400 else ""
+        """The code of a problem, in OpenAI's form too; empty for a success."""
+        body = self.json() if self.status >= 400 else {"code": ""}
+        return body["code"] if "code" in body else body["error"]["code"].upper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Api:
             answer = Answer(response.status, response.headers, response.read())
         finally:
             connection.close()
-        check(answer, method=method)
+        check(answer, path=path, method=method)
         return answer
 
     def get(self, path, **kwargs):
@@ -168,13 +169,19 @@ def dump(value):
     return json.dumps(value).encode()
 
 
-def check(answer, *, method="GET"):
+def check(answer, *, path="", method="GET"):
     """Fail when an answer breaks a promise that all answers make: no 5xx but a 503 or 507 that says why, no HTML."""
     assert answer.status < 500 or answer.status in {503, 507}, (answer.status, answer.data)
     assert answer.headers["X-Request-ID"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert (answer.headers["Retry-After"] is not None) == (answer.status in {429, 503})
-    if answer.status >= 400 and method != "HEAD":
+    if answer.status >= 400 and path.startswith("/v1/") and method != "HEAD":
+        assert answer.headers["Content-Type"] == "application/json", answer.data
+        error = answer.json()["error"]
+        assert error.keys() == {"message", "type", "param", "code"}
+        assert error["message"]
+        assert error["type"]
+    elif answer.status >= 400 and method != "HEAD":
         assert answer.headers["Content-Type"] == "application/problem+json", answer.data
         body = answer.json()
         assert body["status"] == answer.status

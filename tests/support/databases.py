@@ -30,6 +30,7 @@ ON_THE_FILE_ALONE = {
     "tests/journeys/test_hostile_texts.py": "is about the engine's processes, and takes long",
     "tests/journeys/test_nginx.py": "is about the server before the service",
     "tests/journeys/test_readme.py": "does what the README says, which begins with a file",
+    "tests/journeys/test_sessions_and_keys.py::test_guide_runs": "does what the guide says, beside a file",
     "tests/speech/test_local_speech.py": "is about the synthesizer behind the queue",
     "tests/web/test_bodies.py": "refuses before SQL is asked",
     "tests/web/test_docs.py": "shows pages without a row",

@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 
 from voxgate.gate.decision import Reading
 from voxgate.gate.tiers import Rule
+from voxgate.speech.jobs.base import JobsUnavailableError
 from voxgate.web.answers import answer
 from voxgate.web.budget import budgets_of_caller
 from voxgate.web.door import gate
@@ -61,9 +62,12 @@ def _period_of(reading: Reading) -> str:
 
 
 def _read_jobs() -> dict[str, LimitAnswer]:
-    """Return the bounds of the caller's jobs, which the queue itself counts."""
+    """Return the bounds of the caller's jobs, which the queue itself counts; nothing while it cannot count."""
     subject, tier, settings = gate.principal.subject, gate.principal.tier, services().settings
-    load = services().jobs.load(subject)
+    try:
+        load = services().jobs.load(subject)
+    except JobsUnavailableError:
+        return {}  # The limits of requests hold without it, and are told.
     counts = {
         "jobs at once": (settings.jobs_at_once(tier), load.running),
         "jobs unfinished": (settings.jobs_unfinished(tier), load.unfinished),
