@@ -316,3 +316,14 @@ def test_migrated_schema_holds_the_table_of_jobs(empty):
     assert [
         found for found in differences if getattr(found[1], "name", "") not in ours and found[0] != "remove_index"
     ] == []
+
+
+def test_connection_in_use_is_closed_when_it_comes_back(empty):
+    """Whoever closes the database need not wait for a thread that is still at work."""
+    with empty.reading() as session:
+        used = session.connection().connection.dbapi_connection
+        empty.close()
+        assert session.execute(text("SELECT 1")).scalar() == 1
+    with pytest.raises(Exception, match=r"(?i)closed"):
+        used.execute("SELECT 1")
+    empty.ping()

@@ -12,7 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, text
 from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from voxgate.gate.errors import ConfigurationError, VoxgateError
 
@@ -49,6 +51,7 @@ class Database:
         parsed = _parse_url(url)
         self._path = Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
         self.engine = _create_engine(parsed, budget_s=budget_s)
+        _close_late_ones(self.engine)
         self._writing = sessionmaker(self.engine, expire_on_commit=False)
         # On PostgreSQL each statement sees what is committed, also within a transaction, which would be two trips more.
         how = {"is_reading": True} | ({} if self._path else {"isolation_level": "AUTOCOMMIT"})
@@ -110,7 +113,7 @@ class Database:
             session.execute(text("SELECT 1"))
 
     def close(self) -> None:
-        """Close every idle connection."""
+        """Close every idle connection now, and each that is in use when it comes back."""
         self.engine.dispose()
 
     def _read_stamp(self) -> str | None:
@@ -155,6 +158,19 @@ def _create_engine(url: URL, *, budget_s: float) -> Engine:
         raise ConfigurationError(SETTING, f"no driver for {url.drivername!r} is installed; {mend}") from error
     except exc.ArgumentError as error:
         raise ConfigurationError(SETTING, f"no driver for {url.drivername!r} is installed; {FORMS}") from error
+
+
+def _close_late_ones(engine: Engine) -> None:
+    """Close a connection that comes back to a pool which was disposed of meanwhile; nobody else would."""
+
+    @event.listens_for(engine, "connect")
+    def note(_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        record.info["pool"] = engine.pool
+
+    @event.listens_for(engine, "checkin")
+    def close(connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        if connection is not None and record.info.get("pool") is not engine.pool:
+            connection.close()
 
 
 def _prepare_sqlite(engine: Engine, *, budget_s: float) -> None:
