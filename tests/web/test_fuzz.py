@@ -100,7 +100,8 @@ def test_every_content_type(send, operation):
 def test_no_field_but_the_documented(send, operation):
     """Nobody assigns what is not offered."""
     for name in ("id", "tier", "is_premium", "subject", "user_id", "digest", "ended_at_ms"):
-        assert send(operation, json.dumps(good_body(operation.body) | {name: 1})).status_code in {400, 422}
+        status = 400 if operation.path.startswith("/v1/") else 422  # OpenAI's own answer to such a field is 400
+        assert send(operation, json.dumps(good_body(operation.body) | {name: 1})).status_code == status
 
 
 NAMED = ["text", "speed", "voice_name", "username", "name", "scopes", "expires_in", "overlap_s", "x"]
