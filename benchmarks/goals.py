@@ -72,6 +72,7 @@ GOALS = (
     Goal("allowed, ours / bare Flask", 1.7, _cpu(_ALLOWED, ("allowed", "bare-flask")), is_least=False),
     Goal("allowed, ours / bare Flask with a PING", 1.0, _cpu(_ALLOWED, ("allowed", "bare-flask-ping")), is_least=False),
     Goal("cold, usual stack / ours", 4, _ratio("cold")),
+    Goal("ours with three limits / with one", 1.05, _cpu(("allowed3", "voxgate-redis"), _ALLOWED), is_least=False),
     Goal("three limits / one, each as ours / bare Flask", 1.05, _against_bare("allowed3", "allowed"), is_least=False),
     Goal("denied, usual stack / ours", 20, _ratio("denied")),
     Goal("invalid, usual stack / ours", 8, _ratio("invalid")),
