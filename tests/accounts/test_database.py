@@ -318,12 +318,26 @@ def test_migrated_schema_holds_the_table_of_jobs(empty):
     ] == []
 
 
-def test_connection_in_use_is_closed_when_it_comes_back(empty):
-    """Whoever closes the database need not wait for a thread that is still at work."""
+def test_closed_database_keeps_no_connection(empty):
+    """Whoever closes it need not wait for a thread that is still at work, nor for one that begins only now."""
+    used = []
     with empty.reading() as session:
-        used = session.connection().connection.dbapi_connection
+        used.append(session.connection().connection.dbapi_connection)
         empty.close()
         assert session.execute(text("SELECT 1")).scalar() == 1
+    with empty.reading() as late:
+        used.append(late.connection().connection.dbapi_connection)
+        assert late.execute(text("SELECT 1")).scalar() == 1
+    for connection in used:
+        with pytest.raises(Exception, match=r"(?i)closed"):
+            connection.execute("SELECT 1")
+
+
+def test_connection_that_is_put_back_at_the_very_end_is_closed(empty):
+    """The last moment of its way back is no gap."""
+    session = empty.reading()
+    used = session.__enter__().connection().connection.dbapi_connection
+    event.listen(empty.engine, "checkin", lambda *_: empty.close())
+    session.__exit__(None, None, None)
     with pytest.raises(Exception, match=r"(?i)closed"):
         used.execute("SELECT 1")
-    empty.ping()

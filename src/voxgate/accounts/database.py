@@ -12,10 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session, sessionmaker
-from sqlalchemy.pool import ConnectionPoolEntry
 
+from voxgate.accounts.pools import ClosingPool
 from voxgate.gate.errors import ConfigurationError, VoxgateError
 
 SETTING = "VOXGATE_DATABASE_URL"
@@ -51,7 +50,6 @@ class Database:
         parsed = _parse_url(url)
         self._path = Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
         self.engine = _create_engine(parsed, budget_s=budget_s)
-        _close_late_ones(self.engine)
         self._writing = sessionmaker(self.engine, expire_on_commit=False)
         # On PostgreSQL each statement sees what is committed, also within a transaction, which would be two trips more.
         how = {"is_reading": True} | ({} if self._path else {"isolation_level": "AUTOCOMMIT"})
@@ -114,7 +112,7 @@ class Database:
 
     def close(self) -> None:
         """Close every idle connection now, and each that is in use when it comes back."""
-        self.engine.dispose()
+        self.engine.pool.dispose()  # the engine's own would begin a new pool, which nobody closes
 
     def _read_stamp(self) -> str | None:
         try:
@@ -147,7 +145,7 @@ def _create_engine(url: URL, *, budget_s: float) -> Engine:
     # Parameters are hidden because error texts reach the log, and parameters hold password hashes.
     try:
         if url.get_backend_name() == "sqlite":
-            engine = create_engine(url, hide_parameters=True, pool_timeout=budget_s)
+            engine = create_engine(url, hide_parameters=True, poolclass=ClosingPool, pool_timeout=budget_s)
             _prepare_sqlite(engine, budget_s=budget_s)
             return engine
         from voxgate.accounts.postgres import create_postgres_engine  # noqa: PLC0415 -- its driver is an extra
@@ -158,19 +156,6 @@ def _create_engine(url: URL, *, budget_s: float) -> Engine:
         raise ConfigurationError(SETTING, f"no driver for {url.drivername!r} is installed; {mend}") from error
     except exc.ArgumentError as error:
         raise ConfigurationError(SETTING, f"no driver for {url.drivername!r} is installed; {FORMS}") from error
-
-
-def _close_late_ones(engine: Engine) -> None:
-    """Close a connection that comes back to a pool which was disposed of meanwhile; nobody else would."""
-
-    @event.listens_for(engine, "connect")
-    def note(_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-        record.info["pool"] = engine.pool
-
-    @event.listens_for(engine, "checkin")
-    def close(connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
-        if connection is not None and record.info.get("pool") is not engine.pool:
-            connection.close()
 
 
 def _prepare_sqlite(engine: Engine, *, budget_s: float) -> None:

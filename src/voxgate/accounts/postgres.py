@@ -6,9 +6,11 @@ from typing import Any
 
 import psycopg
 from psycopg.abc import RV, PQGen
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, exc, text
+from sqlalchemy import Connection, Engine, create_engine, event, exc, text
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.pool import PoolProxiedConnection
+
+from voxgate.accounts.pools import ClosingPool
 
 POOL_KEPT = 5
 POOL_MAX = 10
@@ -56,7 +58,7 @@ class SilentServerError(psycopg.OperationalError):
     """The server takes connections, or seems to, and does not answer."""
 
 
-class BoundedPool(QueuePool):
+class BoundedPool(ClosingPool):
     """A pool that asks a silent server again by one caller in half a second, and refuses all others at once.
 
     Without it every thread of a process would wait for the whole of a hang, also those that are needed for requests
@@ -174,6 +176,6 @@ def _is_recent(moment: float) -> bool:
 
 
 def _pool_of(engine: Engine) -> BoundedPool:
-    pool = engine.pool  # a new one after dispose()
+    pool = engine.pool
     assert isinstance(pool, BoundedPool)  # noqa: S101 -- made so above
     return pool
