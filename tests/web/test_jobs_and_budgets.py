@@ -104,6 +104,24 @@ class TestBudget:
         assert (answer.status_code, answer.get_json()["code"]) == (422, "TEXT_OVER_BUDGET")
         assert ann.used() == 0
 
+    def test_markup_costs_nothing(self, ann):
+        """Spent, told and given back are the characters that are spoken, an alias among them."""
+        text = '<speak>Good<break time="1s"/><prosody rate="slow">day</prosody><sub alias="to you">2u</sub></speak>'
+        spoken = len("Good") + len("day") + len("to you")
+        answer = ann.generate(text, input_format="ssml")
+        assert f'"characters";r={100 - spoken};' in answer.headers["RateLimit"]
+        assert ann.get(answer.headers["Location"]).get_json()["characters"] == spoken
+        assert (ann.used(), ann.used(MONTH)) == (spoken, spoken)
+        ann.services.jobs.fail(ann.services.jobs.claim("w"), FailureCode.SYNTHESIS_FAILED, "no")
+        assert (ann.settle(), ann.used(), ann.used(MONTH)) == (1, 0, 0)
+
+    def test_422_long_markup_is_not_what_is_refused(self, ann):
+        """A document longer than the budget is taken while its words are not."""
+        markup = '<speak>{}<break time="1ms"/><break time="1ms"/><break time="1ms"/><break time="1ms"/></speak>'
+        assert ann.generate(markup.format("a" * 100), input_format="ssml").status_code == 202
+        refused = ann.generate(markup.format("a" * 101), input_format="ssml")
+        assert refused.get_json()["message"].startswith("The text has 101 characters")
+
     def test_fifty_parallel_submits_at_a_budget_of_ten(self, ann):
         """Exactly what fits is taken, and one job each."""
         barrier, statuses = threading.Barrier(50), []

@@ -73,6 +73,12 @@ def read_script(request: SpeechRequest) -> Script | SsmlFaults:
     return Script((Line(tidy(request.text)),))
 
 
+def count_characters(request: SpeechRequest) -> int:
+    """Count the characters that are spoken: without SSML's markup, and with what stands in for a written text."""
+    script = read_script(request)
+    return len(request.text) if isinstance(script, SsmlFaults) else script.characters
+
+
 def find_faults(
     request: SpeechRequest,
     *,

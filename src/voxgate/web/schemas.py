@@ -188,7 +188,7 @@ class JobAnswer(Answer):
     audio_url: str | None = Field(description="Where the audio is, once the job is done.")
     captions_url: str | None = Field(description="Where its captions are; `.srt` and `.vtt` instead of `.json` too.")
     duration_s: float | None = Field(description="Length of the audio in seconds, once the job is done.")
-    characters: int = Field(description="Characters of the text.")
+    characters: int = Field(description="Characters that are spoken; markup is not counted.")
     error: str | None = Field(description="Why the job failed.")
     estimated_s: int | None = Field(
         description="Seconds until the job has ended, as far as that can be told; null once it has."

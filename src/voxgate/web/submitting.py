@@ -10,7 +10,7 @@ from voxgate.gate.errors import Refusal, VoxgateError
 from voxgate.speech.errors import SpeechError
 from voxgate.speech.jobs.base import Job, QueueFull
 from voxgate.speech.jobs.terms import OwnerFull, Repeated, Terms
-from voxgate.speech.request import SpeechRequest
+from voxgate.speech.request import SpeechRequest, count_characters
 from voxgate.web.budget import Held, give_back_request, hold_characters
 from voxgate.web.door import gate
 from voxgate.web.services import services
@@ -68,7 +68,7 @@ def _take(wanted: SpeechRequest, fingerprint: str, key: str | None) -> Submitted
         unfinished_max=settings.jobs_unfinished(tier),
         idempotency_key=key,
     )
-    held = hold_characters(len(wanted.text), hold_id=terms.job_id or "")
+    held = hold_characters(count_characters(wanted), hold_id=terms.job_id or "")
     if isinstance(held, Refusal):
         return held
     return _submit_held(wanted, fingerprint, replace(terms, reserved=held.text), held=held)

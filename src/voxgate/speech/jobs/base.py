@@ -63,7 +63,7 @@ class Job:
         speed_ratio: Speed; 1.0 is the voice's own.
         pitch_semitones: Shift of the pitch.
         fingerprint: SHA-256 in hexadecimal of all that decides the sound.
-        characters: Length of the text.
+        characters: How many are spoken.
         segments_done: Segments spoken so far.
         segments_total: Segments in all; 0 before the first one is spoken.
         attempts: Times it was begun.

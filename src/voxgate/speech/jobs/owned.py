@@ -21,7 +21,7 @@ from voxgate.speech.jobs.base import (
 )
 from voxgate.speech.jobs.rows import job_of, open_transaction
 from voxgate.speech.jobs.terms import NO_TERMS, Load, OwnerFull, Repeated, Terms
-from voxgate.speech.request import SpeechRequest
+from voxgate.speech.request import SpeechRequest, count_characters
 
 
 class OwnedJobs:
@@ -179,7 +179,7 @@ def _row_of(request: SpeechRequest, owner: str, fingerprint: str, *, terms: Term
         "language": request.language,
         "input_format": request.input_format,
         "fingerprint": fingerprint,
-        "characters": len(request.text),
+        "characters": count_characters(request),
         "segments_done": 0,
         "segments_total": 0,
         "attempts": 0,
