@@ -146,7 +146,8 @@ class Door:
         if environ.get("wsgi.url_scheme") == "https":
             own.append(headers.HSTS)
         start_response(written.status, own)
-        return () if environ["REQUEST_METHOD"] == "HEAD" else (body,)
+        # A list is whole: servers send it at once, where they walk through every other iterable (granian: 10 us).
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def _releasing(self, environ: dict[str, Any], answer: Iterable[bytes]) -> Iterable[bytes]:
         """Return the answer, and give back at its end what limits ``at once`` hold for it."""
