@@ -665,6 +665,38 @@ def test_cost_out_of_bounds_is_refused():
         Gate.protect(cost=0)
 
 
+class TestArgumentsOfDecorators:
+    """What is written at a route is read when the module is, and a misspelled word never leaves the route open."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "match"),
+        [
+            ({"scope": "orders:read"}, "scope: is no argument of this decorator; did you mean scopes?"),
+            ({"limit": "1 per minute"}, "limit: is no argument of this decorator; did you mean limits?"),
+            ({"zzz": 1}, "zzz: is no argument of this decorator; there are credentials, scopes"),
+            ({"credentials": ["token"]}, "credentials: ['token'] must be some of access, refresh, api_key"),
+            ({"credentials": []}, "credentials: [] must be some of"),
+        ],
+    )
+    def test_what_cannot_be_meant_stops_the_start(self, arguments, match):
+        """And is named, with what would be right."""
+        with pytest.raises(ConfigurationError, match=re.escape(match)):
+            Gate.protect(**arguments)
+
+    def test_open_takes_no_misspelled_word_either(self):
+        """A limit that is not read is no limit."""
+        with pytest.raises(ConfigurationError, match="did you mean limits"):
+            Gate.open(limit="1 per minute")
+
+    def test_credentials_may_be_words(self, make_app):
+        """As scopes may."""
+        app = make_app()
+        app.get("/own")(Gate.protect(credentials="access refresh")(lambda: "own"))
+        tokens = app.test_client().post("/login").get_json()
+        shown = [{"Authorization": f"Bearer {tokens[kind]}"} for kind in ("access", "refresh", "key")]
+        assert [app.test_client().get("/own", headers=each).status_code for each in shown] == [200, 200, 403]
+
+
 def test_library_offers_the_gate_by_one_name():
     """``from voxgate.gate import Gate`` is what the page says."""
     assert GateOfTheLibrary is Gate

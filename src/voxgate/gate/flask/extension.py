@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ParamSpec, TypedDict, TypeVar, Unpack, cast
+from typing import ParamSpec, TypeVar, Unpack, cast
 
 from flask import Flask, abort, current_app, request
 
@@ -17,7 +17,7 @@ from voxgate.gate.errors import ConfigurationError, Refusal
 from voxgate.gate.events import EventSink
 from voxgate.gate.flask.browsers import Browsers
 from voxgate.gate.flask.config import GateConfig, read_config, read_signer, store_location
-from voxgate.gate.flask.cors import Cors, read_origins
+from voxgate.gate.flask.cors import Cors
 from voxgate.gate.flask.csrf import Csrf
 from voxgate.gate.flask.door import VISIT, Door, Visit
 from voxgate.gate.flask.edge import stand_before
@@ -25,9 +25,9 @@ from voxgate.gate.flask.refusals import BodyFilter
 from voxgate.gate.flask.routes import RouteTable, attach_rule
 from voxgate.gate.flask.sessions import BrowserSessions
 from voxgate.gate.flask.state import EXTENSION, State, state_of
+from voxgate.gate.flask.terms import ForBrowsers, read_browsers, read_kinds, words
 from voxgate.gate.issuing import Issuer
 from voxgate.gate.memo import Memo
-from voxgate.gate.principal import CredentialKind
 from voxgate.gate.stores import open_store
 from voxgate.gate.stores.base import Directory, Store
 from voxgate.gate.tiers import BOTH, Rule
@@ -60,23 +60,6 @@ class Parts:
     clock: Clock | None = None
     emit: EventSink = events.log_event
     body_filter: BodyFilter | None = None
-
-
-class _Terms(TypedDict):
-    cookies: bool | None
-    cors: frozenset[str] | None
-
-
-class ForBrowsers(TypedDict, total=False):
-    """What a route says of browsers; without, the settings hold.
-
-    Attributes:
-        cookies: Whether the credential may be shown in a cookie; on an open route, whether it may set one.
-        cors: Origins whose pages may read the answers, and may act for their reader where cookies are taken.
-    """
-
-    cookies: bool
-    cors: Iterable[str]
 
 
 class Gate(BrowserSessions):
@@ -143,7 +126,7 @@ class Gate(BrowserSessions):
     @staticmethod
     def protect(
         *,
-        credentials: Iterable[str] = BOTH,
+        credentials: str | Iterable[str] = BOTH,
         scopes: str | Iterable[str] = (),
         tier: str | None = None,
         limits: str | None = None,
@@ -154,22 +137,25 @@ class Gate(BrowserSessions):
         """Guard a view: a live credential of an active account, within its limits.
 
         Args:
-            credentials: Kinds that open the route: ``access``, ``api_key``, ``refresh``.
+            credentials: Kinds that open the route, as a list or as words: ``access``, ``api_key``, ``refresh``.
             scopes: Scopes that the credential must hold, as a list or as words.
             tier: Tier that the account must have.
             limits: Limit string that binds this route instead of the tier's limits.
             policy: Name of the limits; without ``limits`` they are read from ``RATELIMIT_<POLICY>``.
             cost: Units that a request weighs.
             browsers: ``cookies`` and ``cors``, see ``ForBrowsers``.
+
+        Raises:
+            ConfigurationError: An argument is unknown or cannot be used.
         """
         rule = Rule(
-            credentials=frozenset(CredentialKind(kind) for kind in credentials),
-            scopes=frozenset(scopes.split() if isinstance(scopes, str) else scopes),
+            credentials=read_kinds(credentials),
+            scopes=words(scopes),
             tier=tier,
             policy=policy,
             limits=limits,
             cost=cost,
-            **_terms_of(browsers),
+            **read_browsers(browsers),
         )
         return functools.partial(_guard, rule)
 
@@ -178,7 +164,7 @@ class Gate(BrowserSessions):
         *, limits: str | None = None, policy: str | None = None, **browsers: Unpack[ForBrowsers]
     ) -> Callable[[View[P, R]], View[P, R]]:
         """Open a view to everybody, limited by address; the arguments are those of ``protect``."""
-        rule = Rule(credentials=frozenset(), policy=policy, limits=limits, **_terms_of(browsers))
+        rule = Rule(credentials=frozenset(), policy=policy, limits=limits, **read_browsers(browsers))
         return functools.partial(_guard, rule)
 
     @staticmethod
@@ -251,11 +237,6 @@ def _browsers_of(config: GateConfig, signer: Signer) -> Browsers:
     cookies = config.cookies
     cors = Cors(config.cors_origins, takes_cookies=cookies.are_taken)
     return Browsers(cors=cors, cookies=cookies, csrf=Csrf(signer.derive_key("csrf")))
-
-
-def _terms_of(browsers: ForBrowsers) -> _Terms:
-    cors = browsers.get("cors")
-    return {"cookies": browsers.get("cookies"), "cors": None if cors is None else read_origins(cors, name="cors")}
 
 
 def _guard(rule: Rule, view: View[P, R]) -> View[P, R]:
