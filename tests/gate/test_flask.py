@@ -545,6 +545,21 @@ class TestSettings:
         with pytest.warns(UserWarning, match=name):
             Gate(app)
 
+    @pytest.mark.parametrize(
+        ("name", "value", "hint"),
+        [
+            ("JWT_ACESS_TOKEN_EXPIRES", 60, "JWT_ACCESS_TOKEN_EXPIRES"),
+            ("RATELIMIT_STANDRAD", "5 per minute", "RATELIMIT_STANDARD"),
+            ("RATELIMIT_STORAGE_URLL", "redis://h", "RATELIMIT_STORAGE_URL"),
+        ],
+    )
+    def test_misspelled_setting_is_warned_about_with_the_right_name(self, tmp_path, name, value, hint):
+        """Such a name may belong to somebody else or be a policy, so it cannot stop the start."""
+        app = Flask("x", instance_path=str(tmp_path))
+        app.config[name] = value
+        with pytest.warns(UserWarning, match=re.escape(f"did you mean {hint}?")):
+            Gate(app)
+
     def test_settings_of_the_documents_are_not_warned_about(self, make_app):
         """Silence for what is understood."""
         with warnings.catch_warnings():

@@ -18,6 +18,13 @@ def test_path_opens_the_embedded_store(tmp_path):
     assert (tmp_path / "new" / "gate.db").exists()
 
 
+def test_folder_that_cannot_be_made_stops_the_start(tmp_path):
+    """And is named, with the system's reason."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match=r"VOXGATE_STORE: .*file cannot be made: "):
+        open_store(tmp_path / "file" / "gate.db")
+
+
 def test_address_of_another_kind_is_refused_by_name():
     """A store that there is not is not silently replaced by another."""
     with pytest.raises(ConfigurationError, match="memcached://"):

@@ -2,7 +2,7 @@
 
 import difflib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -45,6 +45,7 @@ _JWT = (
 )
 _TIERS = {"RATELIMIT_STANDARD": "standard", "RATELIMIT_PREMIUM": "premium"}
 _STORAGE = ("RATELIMIT_STORAGE_URI", "RATELIMIT_STORAGE_URL")
+_SURE = 0.85  # names share their beginnings; below this even settings of other extensions look like one of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,19 +191,31 @@ def _read_policies(settings: Mapping[str, Any]) -> dict[str, str]:
         try:
             parse_limits(str(settings[name]), name=policy)
         except ConfigurationError:
-            warnings.warn(f"{name} is not a setting of this gate and is not read", stacklevel=2)
+            _warn_unread(name, known)
         else:
             policies[policy] = str(settings[name])
+            hint = _hint(name, known, cutoff=_SURE)
+            if hint:  # it may be a policy, and is more likely a default that would silently not hold
+                warnings.warn(f"{name} sets the policy {policy!r}{hint}", stacklevel=2)
     return policies
 
 
 def _refuse_unknown(settings: Mapping[str, Any]) -> None:
     for name in settings:
         if name.startswith("VOXGATE_") and name not in _OWN:
-            hint = difflib.get_close_matches(name, _OWN, n=1)
-            raise ConfigurationError(name, f"is not a setting; did you mean {hint[0]}?" if hint else "is not a setting")
+            raise ConfigurationError(name, f"is not a setting{_hint(name, _OWN)}")
         if name.startswith("JWT_") and name not in _JWT:
-            warnings.warn(f"{name} is not a setting of this gate and is not read", stacklevel=2)
+            _warn_unread(name, _JWT)
+
+
+def _warn_unread(name: str, known: Iterable[str]) -> None:
+    hint = _hint(name, known, cutoff=_SURE)
+    warnings.warn(f"{name} is not a setting of this gate and is not read{hint}", stacklevel=2)
+
+
+def _hint(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _seconds(settings: Mapping[str, Any], name: str, default: int) -> int:

@@ -23,13 +23,17 @@ def open_store(location: str | Path, *, clock: Clock | None = None) -> Store:
             machines differ; only a clock that is not the machine's own, as in tests, replaces it.
 
     Raises:
-        ConfigurationError: The location is a URL of a kind that there is not, or Redis' client is not installed.
+        ConfigurationError: The location is a URL of a kind that there is not, Redis' client is not installed, or the
+            file's folder cannot be made.
     """
     scheme, is_url, _ = str(location).partition("://")
     if is_url:
         return _open_server(str(location), scheme, None if isinstance(clock, SystemClock) else clock)
     path = Path(location)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError("VOXGATE_STORE", f"{path.parent} cannot be made: {error.strerror}") from error
     return SqliteStore(path, clock=clock)
 
 
