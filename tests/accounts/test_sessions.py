@@ -83,6 +83,30 @@ class TestRefresh:
         strict.refresh(pair.session_id, account.subject, generation=0)
         assert directory.find_session(pair.session_id).generation == 1
 
+    def test_strict_mode_answers_the_first_use_though_a_second_has_ended_the_session(
+        self, database, store, signer, clock, account, directory
+    ):
+        """The second may be written down before the first; what the first gets is dead, and stays so."""
+        strict = Sessions(database, store, signer, clock=clock, lifetime=Lifetime(is_strict=True))
+        pair = strict.open(account, address="", device="")
+        directory.end_session(pair.session_id, now_ms=clock.at_ms)  # as the gate does for the second use
+        first = strict.refresh(pair.session_id, account.subject, generation=0)
+        assert signer.verify_refresh(first.refresh_token).counter == 1
+        assert directory.find_session(pair.session_id).is_ended
+        assert ask(store, pair.session_id).refusal == Refusal("TOKEN_REVOKED")
+        assert strict.refresh(pair.session_id, account.subject, generation=0) == Refusal("TOKEN_REVOKED")
+
+    def test_strict_mode_takes_no_second_use_that_a_store_has_let_in(
+        self, database, store, signer, clock, account, directory
+    ):
+        """Of two that a store lets in, because it was lost between them, the second ends the session."""
+        strict = Sessions(database, store, signer, clock=clock, lifetime=Lifetime(is_strict=True))
+        pair = strict.open(account, address="", device="")
+        assert not isinstance(strict.refresh(pair.session_id, account.subject, generation=0), Refusal)
+        assert strict.refresh(pair.session_id, account.subject, generation=0) == Refusal("TOKEN_REUSED")
+        assert directory.find_session(pair.session_id).is_ended
+        assert ask(store, pair.session_id).refusal == Refusal("TOKEN_REVOKED")
+
     def test_moves_the_idle_end_and_never_back_nor_beyond_the_absolute_one(
         self, database, store, signer, clock, account, directory
     ):

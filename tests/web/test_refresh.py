@@ -139,6 +139,42 @@ class TestStrict:
         empty_store(client)
         assert code(refresh(client, tokens)) == "TOKEN_REUSED"
 
+    def test_200_first_use_that_a_second_overtakes(self, open_session, monkeypatch, events):
+        """The gate has let it in, so it is answered; its tokens are dead like all others of the session."""
+        client, tokens = open_session(jwt_refresh_strict=True)
+        sessions, seconds = client.application.extensions["voxgate.services"].sessions, []
+        answer = type(sessions).refresh
+
+        def overtaken(*args, **kwargs):
+            monkeypatch.setattr(type(sessions), "refresh", answer)
+            seconds.append(refresh(client.application.test_client(), tokens))
+            return answer(*args, **kwargs)
+
+        monkeypatch.setattr(type(sessions), "refresh", overtaken)
+        first = refresh(client, tokens)
+        assert (first.status_code, code(seconds[0])) == (200, "TOKEN_REUSED")
+        assert code(see(client, first.get_json())) == "TOKEN_REVOKED"
+        assert code(refresh(client, first.get_json())) == "TOKEN_REVOKED"
+        assert [name for name, _ in events].count("authn_token_reuse") == 1
+
+    def test_401_second_use_that_a_store_has_forgotten_to_refuse(self, open_session, monkeypatch, events):
+        """Both were let in, by a store that was lost between them: the second is told as reuse."""
+        client, tokens = open_session(jwt_refresh_strict=True)
+        sessions, firsts = client.application.extensions["voxgate.services"].sessions, []
+        answer = type(sessions).refresh
+
+        def forgotten(*args, **kwargs):
+            monkeypatch.setattr(type(sessions), "refresh", answer)
+            empty_store(client)
+            firsts.append(refresh(client.application.test_client(), tokens))
+            return answer(*args, **kwargs)
+
+        monkeypatch.setattr(type(sessions), "refresh", forgotten)
+        second = refresh(client, tokens)
+        assert (firsts[0].status_code, code(second)) == (200, "TOKEN_REUSED")
+        assert code(see(client, firsts[0].get_json())) == "TOKEN_REVOKED"
+        assert [name for name, _ in events].count("authn_token_reuse") == 1
+
     def test_200_one_of_twelve(self, open_session):
         """Of twelve at once one gets the successor, and the session has ended: two hold one token."""
         client, tokens = open_session(jwt_refresh_strict=True)

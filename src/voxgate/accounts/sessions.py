@@ -91,6 +91,9 @@ class Sessions:
         The gate has decided already that the refresh token may be used. The same one gives the same successor again,
         so that an answer that was lost can be asked for once more.
 
+        In strict mode the first use is answered even when a second one has ended the session since the gate has let
+        the first in: its tokens are dead then. So of many uses at once one succeeds, whichever is written down first.
+
         Args:
             session_id: From a verified refresh token.
             subject: The account that the session must belong to.
@@ -98,7 +101,8 @@ class Sessions:
             scopes: What the session was opened for; empty means everything.
 
         Returns:
-            The tokens, or a refusal: TOKEN_REVOKED, TOKEN_EXPIRED, ACCOUNT_DISABLED.
+            The tokens, or a refusal: TOKEN_REVOKED, TOKEN_EXPIRED, ACCOUNT_DISABLED; in strict mode also
+            TOKEN_REUSED, for a second use of which the gate's store has forgotten the first.
         """
         with self._database.session() as session:
             row = session.get(UserSession, session_id, with_for_update=True)
@@ -106,17 +110,18 @@ class Sessions:
             user = None if row is None else session.get(User, row.subject)
             if row is None or user is None or row.subject != subject:
                 return Refusal("TOKEN_REVOKED")
-            if not user.is_active:
-                return Refusal("ACCOUNT_DISABLED")
-            if row.ended_at_ms is not None:
-                return Refusal("TOKEN_REVOKED")
-            if row.expires_at_ms <= now_ms:
-                return Refusal("TOKEN_EXPIRED")
-            # Two uses may overtake each other between the decision and here: nothing goes back.
-            row.generation = max(row.generation, self._lifetime.confirmed_by(generation))
-            idle_ends_at_ms = min(row.expires_at_ms, now_ms + self._lifetime.idle_s * 1000)
-            row.idle_ends_at_ms = max(row.idle_ends_at_ms or 0, idle_ends_at_ms)
-            row.last_seen_at_ms = max(row.last_seen_at_ms or 0, now_ms)
+            is_reused = self._lifetime.is_strict and generation < row.generation
+            refusal = _refuse_row(row, user, now_ms=now_ms, may_have_ended=self._lifetime.is_strict and not is_reused)
+            if refusal is not None:
+                return refusal
+            if is_reused:
+                row.ended_at_ms = now_ms
+            else:
+                self._carry_on(row, generation, now_ms)
+        if row.ended_at_ms is not None:
+            tell_ends(self._store, [row])
+        if is_reused:
+            return Refusal("TOKEN_REUSED")
         return self._issue(row, generation=generation + 1, scopes=scopes, now_ms=now_ms)
 
     def list(self, subject: str) -> tuple[SessionInfo, ...]:
@@ -196,6 +201,13 @@ class Sessions:
                 return total
             last_id = rows[-1].session_id
 
+    def _carry_on(self, row: UserSession, generation: int, now_ms: int) -> None:
+        # Two uses may overtake each other between the decision and here: nothing goes back.
+        row.generation = max(row.generation, self._lifetime.confirmed_by(generation))
+        idle_ends_at_ms = min(row.expires_at_ms, now_ms + self._lifetime.idle_s * 1000)
+        row.idle_ends_at_ms = max(row.idle_ends_at_ms or 0, idle_ends_at_ms)
+        row.last_seen_at_ms = max(row.last_seen_at_ms or 0, now_ms)
+
     def _issue(
         self, row: UserSession, *, generation: int, scopes: frozenset[str] = frozenset(), now_ms: int
     ) -> TokenPair:
@@ -210,3 +222,11 @@ class Sessions:
             refresh_expires_in_s=(ends_at_ms - now_ms) // 1000,
             session_id=row.session_id,
         )
+
+
+def _refuse_row(row: UserSession, user: User, *, now_ms: int, may_have_ended: bool) -> Refusal | None:
+    if not user.is_active:
+        return Refusal("ACCOUNT_DISABLED")
+    if row.ended_at_ms is not None and not may_have_ended:
+        return Refusal("TOKEN_REVOKED")
+    return Refusal("TOKEN_EXPIRED") if row.expires_at_ms <= now_ms else None

@@ -75,6 +75,8 @@ def refresh() -> RefreshAnswer | Refusal:
         shown.credential_id, shown.subject, generation=shown.generation, scopes=shown.scopes
     )
     if isinstance(pair, Refusal):
+        if pair.code == "TOKEN_REUSED":
+            tell(events.AUTHN_TOKEN_REUSE, user_id=shown.subject, session_id=shown.credential_id)
         return pair
     return RefreshAnswer(
         access_token=pair.access_token,
