@@ -86,3 +86,14 @@ def test_every_name_is_in_the_vocabulary():
     constants = {value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)}
     assert constants == events.NAMES
     assert {"login", "api_key_usage", "rate_limit_exceeded"} <= events.NAMES
+
+
+def test_an_outage_is_a_warning_where_no_logging_is_set_up(caplog):
+    """Everything else is for whoever listens."""
+    with caplog.at_level("INFO", "voxgate.events"):
+        events.log_event(events.STORE_UNAVAILABLE, {"reason": "refused"})
+        events.log_event(events.AUTHZ_FAIL, {})
+    assert [(each.levelname, each.event) for each in caplog.records] == [
+        ("WARNING", "gate_store_unavailable"),
+        ("INFO", "authz_fail"),
+    ]

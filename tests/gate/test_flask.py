@@ -916,6 +916,38 @@ def test_view_answers_a_refusal_as_the_door_does(tmp_path):
     assert answer.headers["Retry-After"] == "60"
 
 
+class TestStoreGoneWithinAView:
+    """A view that opens a session finds the store gone, which the door could not know."""
+
+    @pytest.fixture
+    def make_client(self, tmp_path, monkeypatch):
+        def make_client(handlers=()):
+            app = Flask("x", instance_path=str(tmp_path))
+            for kind, answer in handlers:
+                app.register_error_handler(kind, answer)
+            gate = Gate(app)
+            app.post("/login")(gate.exempt(lambda: {"access_token": gate.issuer.open_session("ann").access_token}))
+
+            def gone(_):
+                raise StoreUnavailableError("gone")
+
+            monkeypatch.setattr(app.extensions["voxgate"].admission.store, "put_state", gone)
+            return app.test_client()
+
+        return make_client
+
+    def test_is_answered_as_the_door_would(self, make_client):
+        """503 and a time to wait, and no 500 that looks like a bug."""
+        answer = make_client().post("/login")
+        assert (answer.status_code, answer.get_json()["code"]) == (503, "STORE_UNAVAILABLE")
+        assert answer.headers["Retry-After"] == "1"
+
+    def test_is_answered_by_the_application_where_it_says_how(self, make_client):
+        """Its own handler stays."""
+        answer = make_client([(StoreUnavailableError, lambda _: ("later", 599))]).post("/login")
+        assert (answer.status_code, answer.text) == (599, "later")
+
+
 def test_degraded_decision_is_marked(tmp_path, clock, monkeypatch):
     """In a header, while the store is out of reach and the policy decides alone."""
     app = Flask("x", instance_path=str(tmp_path))

@@ -36,6 +36,8 @@ TTS_JOB_SUBMITTED = "tts_job_submitted"
 TTS_JOB_FINISHED = "tts_job_finished"
 TTS_JOB_FAILED = "tts_job_failed"
 
+_OUTAGES = frozenset({STORE_UNAVAILABLE, STORE_RECOVERED})
+
 # More subjects than this in one window and the oldest are told of again: bounded memory before completeness.
 _REMEMBERED = 10_000
 # Each event that is told also looks at so many old ones, so that their counts come without a thread that waits.
@@ -48,8 +50,12 @@ NAMES = frozenset(value for name, value in globals().copy().items() if name.isup
 
 
 def log_event(event: str, fields: Mapping[str, object]) -> None:
-    """Send an event to the standard logger ``voxgate.events``; the sink when none is given."""
-    _logger.info(event, extra={"event": event, "fields": dict(fields)})
+    """Send an event to the standard logger ``voxgate.events``; the sink when none is given.
+
+    An application that has set up no logging sees warnings alone, so what it must not miss is one.
+    """
+    level = logging.WARNING if event in _OUTAGES else logging.INFO
+    _logger.log(level, event, extra={"event": event, "fields": dict(fields)})
 
 
 @dataclass(slots=True)

@@ -11,7 +11,8 @@ from voxgate.gate.stores.base import refuse_over_limits
 from voxgate.gate.stores.counters import open_counter
 
 SEEN_ALIVE_MS = 5000
-UNAVAILABLE = Decision(refusal=Refusal("STORE_UNAVAILABLE", retry_after_s=1))
+OUTAGE = Refusal("STORE_UNAVAILABLE", retry_after_s=1)
+UNAVAILABLE = Decision(refusal=OUTAGE)
 _CAPACITY = 10_000
 
 

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar, Unpack, cast
 
-from flask import Flask, abort, current_app, request
+from flask import Flask, Response, abort, current_app, request
 
 from voxgate.gate import events
 from voxgate.gate.addresses import partition_of
 from voxgate.gate.admission import Admission
 from voxgate.gate.clock import Clock, SystemClock
 from voxgate.gate.decision import Charge, Decision, Reading
-from voxgate.gate.errors import ConfigurationError, Refusal
+from voxgate.gate.errors import ConfigurationError, Refusal, StoreUnavailableError
 from voxgate.gate.events import EventSink
+from voxgate.gate.fallback import OUTAGE
 from voxgate.gate.flask.browsers import Browsers
 from voxgate.gate.flask.config import GateConfig, read_config, read_signer, store_location
 from voxgate.gate.flask.cors import Cors
@@ -65,6 +66,17 @@ class Parts:
 class Gate(BrowserSessions):
     """A guard for a Flask application; one object may serve several applications.
 
+    It guards the routes that carry its decorator, and no others::
+
+        gate = Gate(app)
+
+        @app.get("/hello")
+        @gate.protect(limits="10 per minute")
+        def hello():
+            return {"hello": gate.principal.subject}
+
+    While the store is out of reach, guarded routes and views that open or end sessions answer 503.
+
     Args:
         app: The application, or None to call ``init_app`` later.
         parts: What the gate is wired from; by default everything comes from ``app.config``.
@@ -114,6 +126,7 @@ class Gate(BrowserSessions):
             makes_accounts=parts.directory is None,
         )
         app.extensions[EXTENSION] = State(admission, table, door, issuer, browsers)
+        app.error_handler_spec[None][None].setdefault(StoreUnavailableError, self._tell_outage)
 
     def check_rules(self, app: Flask) -> None:
         """Resolve the rule of every route now, so that a missing policy stops the start and not a request.
@@ -231,6 +244,9 @@ class Gate(BrowserSessions):
             StoreUnavailableError: The store does not answer.
         """
         return self.admission.usage(charges)
+
+    def _tell_outage(self, _error: Exception) -> Response:
+        return self.refuse(OUTAGE)
 
 
 def _browsers_of(config: GateConfig, signer: Signer) -> Browsers:
