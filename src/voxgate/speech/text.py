@@ -10,13 +10,15 @@ from dataclasses import dataclass
 MAX_SEGMENT_CHARS = 400
 MAX_RUN_BYTES = 48
 
+_KEPT_MAX = 4096  # more than the texts of a service have, few enough to remember whatever is sent
+
 _LINE_BREAKS = frozenset("\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
 _VARIATION_SELECTORS = frozenset([*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), *range(0x180B, 0x180E), 0x180F])
 
-_SPACES = re.compile(r"[^\S\n]+")
+_SPACES = re.compile(" {2,}")
 _SPACED_BREAK = re.compile(r" ?\n ?")
 _PARAGRAPH = re.compile(r"\n{2,}")
-_RUN = re.compile(r"\S+")
+_LONG_RUN = re.compile(rf"\S{{{MAX_RUN_BYTES // 4 + 1},}}")  # no character has more than four bytes
 
 _CLOSERS = "\"')\\]»”’」』）】》"
 _SENTENCE_END = re.compile(rf"[.!?…؟۔।॥]+[{_CLOSERS}]*(?=\s)|[。！？；．｡]+[{_CLOSERS}]*|\n\n")
@@ -43,7 +45,7 @@ def tidy(text: str) -> str:
     Unicode NFC; control, bidirectional, zero-width, private and unassigned characters and variation selectors are
     dropped; white space is one space, a line break, or the empty line between two paragraphs.
     """
-    kept = "".join(_keep(char) for char in text.replace("\r\n", "\n").replace("\r", "\n"))
+    kept = text.replace("\r\n", "\n").replace("\r", "\n").translate(_KEPT)
     kept = _SPACED_BREAK.sub("\n", _SPACES.sub(" ", unicodedata.normalize("NFC", kept)))
     return _PARAGRAPH.sub("\n\n", kept).strip()
 
@@ -56,7 +58,7 @@ def clean(text: str) -> str:
     This lowers the number of crashes; only the process that an engine runs in makes a crash harmless.
     """
     text = re.sub(r"\[(?=\[)", "[ ", tidy(text))
-    return _RUN.sub(lambda run: _broken(run[0]), text)
+    return _LONG_RUN.sub(lambda run: _broken(run[0]), text)
 
 
 def origins(tidied: str, cleaned: str) -> list[int]:
@@ -64,6 +66,8 @@ def origins(tidied: str, cleaned: str) -> list[int]:
 
     Cleaning only adds spaces, and only within a run that has none.
     """
+    if cleaned == tidied:
+        return list(range(len(tidied) + 1))
     places, at = [], 0
     for char in cleaned:
         places.append(at)
@@ -99,6 +103,19 @@ def _keep(char: str) -> str:
     if unicodedata.category(char)[0] == "C":
         return " " if unicodedata.category(char) == "Cc" else ""
     return "" if ord(char) in _VARIATION_SELECTORS else char
+
+
+class _Kept(dict[int, str]):
+    """What becomes of each character, found out at the first time that it is met."""
+
+    def __missing__(self, code: int) -> str:
+        kept = _keep(chr(code))
+        if len(self) < _KEPT_MAX:
+            self[code] = kept
+        return kept
+
+
+_KEPT = _Kept()
 
 
 def _broken(run: str) -> str:
