@@ -680,6 +680,15 @@ def test_cost_out_of_bounds_is_refused():
         Gate.protect(cost=0)
 
 
+def test_cost_that_its_limits_never_admit_stops_the_start(tmp_path):
+    """No time to wait would be true; an account may still be given more or less than that."""
+    app = Flask("x", instance_path=str(tmp_path))
+    gate = Gate(app)
+    app.get("/x")(gate.protect(limits="10 per minute; 100 per hour", cost=11)(lambda: "x"))
+    with pytest.raises(ConfigurationError, match="a cost of 11 never fits into 10 per 1 minute"):
+        gate.check_rules(app)
+
+
 class TestArgumentsOfDecorators:
     """What is written at a route is read when the module is, and a misspelled word never leaves the route open."""
 

@@ -104,7 +104,8 @@ class Tiers:
             account_limits: What is set for an account instead; what may run at once stays as it is.
 
         Raises:
-            ConfigurationError: The rule names a policy that is not set, or its limits are not a limit string.
+            ConfigurationError: The rule names a policy that is not set, its limits are not a limit string, or its cost
+                is more than they ever admit.
         """
         overrides = parse_overrides(account_limits)
         if rule.limits is not None:
@@ -118,6 +119,8 @@ class Tiers:
                 tier: _charges(_instead(text, limits, name=tier or "default"), rule) for tier, limits in every.items()
             }
         policy = rule.policy or name
+        if not account_limits:
+            _refuse_what_never_passes(own, rule, name=policy)
         return {"": _charges(_instead(overrides.get(policy), own, name=policy), rule)}
 
     @staticmethod
@@ -138,6 +141,12 @@ class Tiers:
         own = f"key-{policy}" if policy in limits and policy != EVERY else "key"
         parsed = parse_limits(limits.get(policy, limits.get(EVERY, "")), name=own)
         return tuple(Charge(limit, partition, rule.cost) for limit in parsed if limit.kind is not LimitKind.AT_ONCE)
+
+
+def _refuse_what_never_passes(limits: tuple[Limit, ...], rule: Rule, *, name: str) -> None:
+    for limit in limits:
+        if limit.quota < rule.cost:
+            raise ConfigurationError(name, f"a cost of {rule.cost} never fits into {limit}")
 
 
 def _instead(text: str | None, limits: tuple[Limit, ...], *, name: str) -> tuple[Limit, ...]:
