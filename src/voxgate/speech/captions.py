@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from voxgate.speech.engines.base import Word
 
@@ -48,6 +48,24 @@ class CaptionSegment:
     end_s: float
     words: tuple[CaptionWord, ...] = ()
 
+    def told(self) -> dict[str, object]:
+        """Give it as JSON has it, its times in milliseconds' precision."""
+        # By hand, because `dataclasses.asdict` copies every value and takes several times as long.
+        return {
+            "text": self.text,
+            "start_s": round(self.start_s, 3),
+            "end_s": round(self.end_s, 3),
+            "words": [
+                {
+                    "text": word.text,
+                    "offset": word.offset,
+                    "start_s": round(word.start_s, 3),
+                    "end_s": round(word.end_s, 3),
+                }
+                for word in self.words
+            ],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Captions:
@@ -69,8 +87,8 @@ class Captions:
     def to_json(self) -> bytes:
         """Write them down."""
         told = {"exact": self.is_exact, "duration_s": round(self.duration_s, 3)}
-        told["segments"] = [_rounded(asdict(segment)) for segment in self.segments]  # type: ignore[assignment]
-        return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+        told["segments"] = [segment.told() for segment in self.segments]  # type: ignore[assignment]
+        return json.dumps(told, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> "Captions":
@@ -93,6 +111,10 @@ class CaptionTrack:
         """Note one segment: the caller's own text, the words in it as the engine told them, and its time."""
         segment = CaptionSegment(text, start_s, end_s)
         self._segments.append(replace(segment, words=tuple(_words_of(segment, words))))
+
+    def since(self, count: int) -> tuple[CaptionSegment, ...]:
+        """Give what was noted after so many segments."""
+        return tuple(self._segments[count:])
 
     def captions(self, duration_s: float) -> Captions:
         """Give everything that was noted."""
@@ -125,18 +147,14 @@ def _words_of(segment: CaptionSegment, words: Iterable[Word]) -> Iterable[Captio
 def _beginnings(text: str) -> list[int]:
     """Give for every character where the word begins that it is in."""
     begins = list(range(len(text)))
+    is_spaced = _UNSPACED.search(text) is None
     for token in _TOKEN.finditer(text):
-        start = token.start()
-        for place in range(token.start(), token.end()):
+        start, end = token.span()
+        if is_spaced:
+            begins[start:end] = [start] * (end - start)
+            continue
+        for place in range(start, end):
             if _UNSPACED.match(text, place):
                 start = place
             begins[place] = start
     return begins
-
-
-def _rounded(told: dict[str, object]) -> dict[str, object]:
-    """Round every time to milliseconds, which are finer than an engine knows."""
-    rounded = {name: round(value, 3) if isinstance(value, float) else value for name, value in told.items()}
-    if isinstance(words := told.get("words"), tuple):
-        rounded["words"] = [_rounded(word) for word in words]
-    return rounded
