@@ -100,6 +100,34 @@ def test_slow_clients_hold_nobody_up(connect, served):
         dripping.join()
 
 
+@pytest.mark.parametrize("body", ["Content-Length: 99\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n5\r\n{"])
+def test_bodies_that_never_come_hold_nobody_up(connect, served, body):
+    """Fifty at once, with no proxy before the service: others are answered, with bodies of their own too."""
+    slow = [connect() for _ in range(50)]
+    for connection in slow:
+        connection.sendall(LOGIN + body.encode())
+    assert [served.api.get("/healthz").status for _ in range(20)] == [200] * 20
+    assert served.api.join().api.get("/api/v1/auth/me").status == 200
+
+    def are_closed():
+        return all(is_closed(connection) for connection in slow)
+
+    assert eventually(are_closed, "the end of all that stall")
+
+
+def is_closed(connection):
+    """Say whether the server has ended a connection; one refusal may have come before."""
+    connection.setblocking(False)
+    try:
+        while told := connection.recv(65_536):
+            assert told.startswith(b"HTTP/1.1 408") or b"BODY_TIMEOUT" in told
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+    return True
+
+
 def test_a_client_that_never_ends_its_headers_is_let_go(connect):
     """After ten seconds, however many letters it has sent."""
     connection = connect()

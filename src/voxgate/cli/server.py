@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from voxgate.cli.bodies import bound_bodies
 from voxgate.cli.frame import security_log
 from voxgate.cli.lifeline import Lifeline
 from voxgate.cli.port import answers, name_in_url, reserve
@@ -194,6 +195,7 @@ def _make_granian(settings: Settings, port: int, tls: "TlsFiles | None") -> "Abs
     from granian.log import LogLevels  # noqa: PLC0415
     from granian.server import Server as Granian  # noqa: PLC0415
 
+    bound_bodies(BLOCKING_THREADS)
     return Granian(
         APPLICATION,
         address=settings.host,

@@ -3,7 +3,7 @@
 from voxgate.web import oauth_schemas as schemas
 from voxgate.web.operation import ANY, Media, Operation
 
-_FORM = ("BAD_REQUEST", "UNSUPPORTED_MEDIA_TYPE", "BODY_TOO_LARGE")
+_FORM = ("BAD_REQUEST", "BODY_TIMEOUT", "UNSUPPORTED_MEDIA_TYPE", "BODY_TOO_LARGE")
 
 OAUTH_OPERATIONS = (
     Operation(

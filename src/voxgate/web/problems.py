@@ -70,6 +70,7 @@ _ROWS = (
     Problem("KEY_NOT_FOUND", 404, "Not Found", "API key not found", "You have no API key of this id."),
     Problem("SESSION_NOT_FOUND", 404, "Not Found", "Session not found", "You have no session of this id."),
     Problem("METHOD_NOT_ALLOWED", 405, "Method Not Allowed", "Method not allowed", "See the Allow header."),
+    Problem("BODY_TIMEOUT", 408, "Request Timeout", "Body timeout", "The body did not come in time; send it again."),
     Problem("USERNAME_TAKEN", 409, "Conflict", "Username already exists", "Choose another user name."),
     Problem("EMAIL_TAKEN", 409, "Conflict", "Email already exists", "Log in, or use another address."),
     Problem("TIER_IN_USE", 409, "Conflict", "Tier in use", "Move its accounts to another tier first."),
