@@ -59,6 +59,9 @@ class Mouth:
         form = FORMATS[request.output_format]
         return SpeechStream(self._speak(), form.open_encoder(RATE_HZ), form=form, rate_hz=RATE_HZ)
 
+    def find_language_faults(self, _request):
+        return []
+
     def close(self):
         pass
 
@@ -230,6 +233,69 @@ class TestAudio:
         assert decode((tmp_path / "morning.mp3").read_bytes(), "mp3")[0].any()
 
 
+SSML = "<speak>One.<break time='2s'/>Two.</speak>"
+
+
+class TestOurOwn:
+    """What voxgate adds to their form, by ``extra_body``, and what it passes over."""
+
+    @pytest.fixture
+    def say(self, theirs):
+        """Speak with fields of our own; gives samples."""
+        return lambda text, **own: theirs.audio.speech.create(
+            **ASKED | {"input": text}, response_format="pcm", extra_body=own
+        ).read()
+
+    def test_language_is_spoken_and_otherwise_guessed(self, say):
+        """The same words in another language last another time; what is guessed is what would be named."""
+        text = "Guten Morgen, wie geht es dir heute?"
+        named, guessed, other = say(text, language="de"), say(text), say(text, language="en")
+        assert len(named) == pytest.approx(len(guessed), rel=0.01)
+        assert abs(len(named) - len(other)) > RATE_HZ / 10
+
+    def test_markup_is_read_only_when_it_is_asked_for(self, say):
+        """Plain text that looks like SSML is plain text: its signs are spoken, and nobody waits."""
+        marked, plain, words = say(SSML, input_format="ssml"), say(SSML), say("One. Two.")
+        assert len(marked) - len(words) == pytest.approx(2 * len(SECOND), rel=0.1)
+        assert len(plain) > len(words) + len(SECOND)
+
+    def test_pitch_and_sample_rate(self, say):
+        """As in our own form."""
+        assert len(say("Hello.", sample_rate=48_000)) == pytest.approx(2 * len(say("Hello.")), rel=0.01)
+        assert say("Hello.", pitch=5) != say("Hello.")
+
+    def test_fields_of_other_servers_are_passed_over(self, say):
+        """A program that was written for another server speaks here too."""
+        theirs = {"lang_code": "a", "volume_multiplier": 1.0, "normalization_options": {"a": []}, "stream": True}
+        assert say("Hello.", **theirs, instruction="softly", colour=None)
+
+    def test_null_is_not_given(self, client, key):
+        """A client that writes down what it does not set is served."""
+        unset = dict.fromkeys(("instructions", "response_format", "speed", "stream_format", "language", "input_format"))
+        answer = client.post("/v1/audio/speech", headers=bearer(key), json=ASKED | {"input": "Hi."} | unset)
+        assert (answer.status_code, answer.mimetype) == (200, "audio/mpeg")
+
+    def test_captions_come_before_their_audio(self, theirs):
+        """Each sentence with its words, in order, within the audio; nobody gets them without asking."""
+        text = "First comes this. Then comes that. It is over."
+        answer = theirs.audio.speech.create(
+            **ASKED | {"input": text}, response_format="pcm", stream_format="sse", extra_body={"captions": True}
+        )
+        events = [json.loads(line.removeprefix("data: ")) for line in answer.read().decode().split("\n\n") if line]
+        told = [each["segment"] for each in events if each["type"] == "speech.captions.delta"]
+        assert [each["text"] for each in told] == ["First comes this.", "Then comes that.", "It is over."]
+        assert events[0]["type"] == "speech.captions.delta"
+        heard_s = 0.0
+        for event in events[:-1]:
+            if event["type"] == "speech.captions.delta":
+                assert event["segment"]["start_s"] >= heard_s - 0.001
+            else:
+                heard_s += len(base64.b64decode(event["audio"])) / len(SECOND)
+        assert told[-1]["end_s"] == pytest.approx(heard_s, abs=0.01)
+        words = [word["text"] for each in told for word in each["words"]]
+        assert " ".join(words) == text
+
+
 class TestModels:
     """The names that a client may give."""
 
@@ -271,7 +337,15 @@ class TestErrors:
             ({"speed": 0.24}, "speed"),
             ({"speed": 4.01}, "speed"),
             ({"stream_format": "smoke"}, "stream_format"),
-            ({"extra_body": {"colour": "red"}}, "colour"),
+            ({"extra_body": {"langauge": "de"}}, "langauge"),
+            ({"extra_body": {"language": "xx"}}, "language"),
+            ({"extra_body": {"language": 5}}, "language"),
+            ({"extra_body": {"input_format": "xml"}}, "input_format"),
+            ({"input": "<speak>Hi", "extra_body": {"input_format": "ssml"}}, "input"),
+            ({"input": "<speak><audio src='x'/></speak>", "extra_body": {"input_format": "ssml"}}, "input"),
+            ({"extra_body": {"pitch": 11}}, "pitch"),
+            ({"extra_body": {"sample_rate": 1}}, "sample_rate"),
+            ({"extra_body": {"captions": True}}, "captions"),
         ],
     )
     def test_bad_field_is_a_bad_request(self, theirs, field, param):

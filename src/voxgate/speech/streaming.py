@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator
 
+from voxgate.speech.captions import CaptionSegment, CaptionTrack
 from voxgate.speech.formats.base import BYTES_PER_SAMPLE, Encoder, Format
 
 FIRST_BLOCK_S = 0.2
@@ -17,7 +18,15 @@ class SpeechStream:
         duration_s: Sound that was encoded so far.
     """
 
-    def __init__(self, segments: Generator[bytes, None, None], encoder: Encoder, *, form: Format, rate_hz: int) -> None:
+    def __init__(
+        self,
+        segments: Generator[bytes, None, None],
+        encoder: Encoder,
+        *,
+        form: Format,
+        rate_hz: int,
+        track: CaptionTrack | None = None,
+    ) -> None:
         """Take over what speaks.
 
         Args:
@@ -25,12 +34,15 @@ class SpeechStream:
             encoder: Opened for ``rate_hz``.
             form: The encoder's format.
             rate_hz: Sample rate of the segments.
+            track: Where the captions of the segments are noted; without it there are none.
         """
         self.form = form
         self.rate_hz = rate_hz
         self.duration_s = 0.0
         self._segments = segments
         self._encoder = encoder
+        self._track = CaptionTrack() if track is None else track
+        self._captions_told = 0
         self._blocks = self._encode()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -48,6 +60,12 @@ class SpeechStream:
     def head(self) -> bytes:
         """Give, once the stream is read, what a file should begin with instead of its first bytes; empty if nothing."""
         return self._encoder.head()
+
+    def new_captions(self) -> tuple[CaptionSegment, ...]:
+        """Give the captions of segments that were begun since the last call; they are known before their sound."""
+        new = self._track.since(self._captions_told)
+        self._captions_told += len(new)
+        return new
 
     def close(self) -> None:
         """Speak nothing more; closing again is no error."""

@@ -169,8 +169,10 @@ class Synthesizer:
             SynthesisFailedError: The voice is unknown; reading raises it when a segment could not be spoken.
         """
         plan = self._plan(request)
-        pcm = self._speak(plan, lambda _done, _all: True, CaptionTrack())
-        return SpeechStream(pcm, plan.form.open_encoder(plan.rate_hz), form=plan.form, rate_hz=plan.rate_hz)
+        track = CaptionTrack()
+        pcm = self._speak(plan, lambda _done, _all: True, track)
+        encoder = plan.form.open_encoder(plan.rate_hz)
+        return SpeechStream(pcm, encoder, form=plan.form, rate_hz=plan.rate_hz, track=track)
 
     def close(self) -> None:
         """End every worker process; requests under way fail."""

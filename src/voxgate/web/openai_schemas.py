@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from voxgate.web.schemas import Answer, Body
 
@@ -32,18 +32,37 @@ Voice = Annotated[
 
 
 class SpeechBody(Body):
-    """What is to be said, and how, in OpenAI's words."""
+    """What is to be said, and how, in OpenAI's words; fields that only other servers know are passed over."""
+
+    model_config = ConfigDict(extra="allow")
 
     model: str = Field(description="A name of `GET /v1/models`.", examples=["tts-1"])
     input: str = Field(
-        description="Plain text to speak, 1 to 5000 characters, or what the tier allows.",
+        description="Text to speak, 1 to 5000 characters, or what the tier allows; markup is not counted.",
         examples=["Hello from voxgate."],
     )
     voice: Voice = Field(description="Name of a voice of `GET /api/v1/tts/voices`, or `{id}`.", examples=["alloy"])
-    instructions: str = Field("", description="Accepted and ignored: the voices take no directions.")
-    response_format: str = Field("mp3", description="`mp3`, `opus`, `aac`, `flac`, `wav` or `pcm` (24 kHz, 16 bit).")
-    speed: float = Field(1.0, description="Ratio of the speaking rate, 0.25 to 4.0.")
-    stream_format: Literal["audio", "sse"] = Field("audio", description="Bare audio, or events that carry it.")
+    instructions: str | None = Field(None, description="Accepted and ignored: the voices take no directions.")
+    response_format: str | None = Field(
+        None, description="`mp3` (default), `opus`, `aac`, `flac`, `wav` or `pcm` (24 kHz, 16 bit)."
+    )
+    speed: float | None = Field(None, description="Ratio of the speaking rate, 0.25 to 4.0; 1 if it is not given.")
+    stream_format: Literal["audio", "sse"] | None = Field(
+        None, description="Bare audio (default), or events that carry it."
+    )
+    language: str | None = Field(
+        None, description="Language to speak, a BCP 47 tag such as `pt-BR`; otherwise it is guessed from the text."
+    )
+    input_format: Literal["text", "ssml"] | None = Field(
+        None, description="Whether the input is plain (default) or one `<speak>` element of SSML."
+    )
+    pitch: float | None = Field(None, description="Shift of the pitch in semitones, -10 to 10.")
+    sample_rate: int | None = Field(
+        None, description="Samples per second, 8000 to 48000; otherwise the voice's, or the format's own."
+    )
+    captions: bool | None = Field(
+        None, description="`true` sends, among events, the words of each sentence with their times before its audio."
+    )
 
 
 class ModelAnswer(Answer):

@@ -110,11 +110,18 @@ def send_audio(opened: OpenedStream) -> Response | Refusal:
     return Response(head + kept[len(head) :], mimetype=form.media_type)
 
 
-def send_events(opened: OpenedStream, *, characters: int) -> Response:
-    """Return the audio as server-sent events in OpenAI's form; a fault is the last event."""
+def send_events(opened: OpenedStream, *, characters: int, with_captions: bool = False) -> Response:
+    """Return the audio as server-sent events in OpenAI's form; a fault is the last event.
+
+    Args:
+        opened: What is spoken.
+        characters: How many are spoken.
+        with_captions: Whether each sentence is told, in an event of our own, before its audio.
+    """
     # A proxy that collects an answer before it passes it on would undo what events are for.
     headers = {"X-Accel-Buffering": "no"}
-    return Response(_Sent(_events(opened, characters), opened), mimetype="text/event-stream", headers=headers)
+    events = _events(opened, characters, with_captions=with_captions)
+    return Response(_Sent(events, opened), mimetype="text/event-stream", headers=headers)
 
 
 class _Sent:
@@ -142,9 +149,11 @@ def _keep(chunks: Iterator[bytes], clock: Clock) -> tuple[bytes, bool]:
     return bytes(kept), True
 
 
-def _events(opened: OpenedStream, characters: int) -> Iterator[bytes]:
+def _events(opened: OpenedStream, characters: int, *, with_captions: bool) -> Iterator[bytes]:
     try:
         for chunk in opened:
+            for segment in opened.stream.new_captions() if with_captions else ():
+                yield _event({"type": "speech.captions.delta", "segment": segment.told()})
             yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(chunk).decode()})
     except SynthesisFailedError as error:
         problem = {"message": f"{error}.", "type": "server_error", "param": None, "code": "synthesis_failed"}
