@@ -3,6 +3,8 @@
 import pytest
 from tests.support.service import ANN, V1, bearer
 
+from voxgate.accounts.audit import EventFilter
+
 ME = f"{V1}/auth/me"
 SESSIONS = f"{V1}/auth/sessions"
 PASSWORD = {"password": ANN["password"]}
@@ -21,6 +23,17 @@ class TestDelete:
         again = client.post(f"{V1}/auth/register", json=ANN).get_json()
         assert client.get(audio_url, headers={"X-API-Key": again["api_key"]}).status_code == 404
         assert dict(events)["user_deleted"]["user_id"] == ann["user_id"]
+
+    def test_204_leaves_no_event_that_leads_to_anybody(self, client, ann, auth_headers, speak, services):
+        """What happened stays for who looks after the service, the deletion too; id, names and address go."""
+        speak()
+        client.post(f"{V1}/auth/login", json={"username": ANN["username"], "password": "something else"})
+        client.delete(ME, headers=auth_headers, json=PASSWORD)
+        services.audit.flush()
+        told = services.audit.read(EventFilter())
+        assert {"login", "tts_job_submitted", "user_deleted"} <= {each.name for each in told}
+        for personal in (ann["user_id"], ANN["username"], ANN["email"], "127.0.0.1"):
+            assert [each for each in told if personal in str(each)] == []
 
     def test_204_removes_jobs_that_wait(self, client, ann, auth_headers, services):
         """Nobody speaks a text of an account that is gone."""

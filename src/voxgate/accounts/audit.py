@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, delete, insert, select
+from sqlalchemy import Select, delete, func, insert, select
 
 from voxgate.accounts.database import Database, DatabaseUnavailableError
+from voxgate.accounts.forgetting import forget_strays, subject_of, without_person
 from voxgate.accounts.models import SecurityEvent
 from voxgate.accounts.names import clean_label, fold
 from voxgate.gate.clock import Clock
@@ -25,6 +26,9 @@ _WRITE_EVERY_S = 0.5
 _BATCH = 500
 _SWEEP_EVERY_MS = 600_000
 _WHO_CHARACTERS = 254
+_MAX_FORGOTTEN = 1_000
+# How far back a process looks at first for events that others have written about accounts which are gone.
+_STRAYS = 10_000
 
 Clean = Callable[[Mapping[str, object]], Mapping[str, object]]
 """Gives the fields of an event without secrets, each bounded."""
@@ -107,6 +111,8 @@ class Audit:
         self._max_waiting = max_waiting
         self._waiting: deque[tuple[int, str, Mapping[str, object]]] = deque()
         self._quiets: list[Quiet] = []
+        self._forgotten: dict[str, None] = {}
+        self._strays_after: int | None = None
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._writing = threading.Lock()
@@ -131,6 +137,12 @@ class Audit:
             self.note(name, fields)
 
         return emit
+
+    def forget(self, subject: str) -> None:
+        """Write down what this process still has to tell of a deleted account as ``forgetting`` leaves it."""
+        self._forgotten[subject] = None
+        if len(self._forgotten) > _MAX_FORGOTTEN:
+            del self._forgotten[next(iter(self._forgotten))]
 
     def watch(self, quiet: Quiet) -> None:
         """Tell the counts of what happens again and again when their time is over."""
@@ -198,12 +210,14 @@ class Audit:
 
     def _row(self, at_ms: int, name: str, fields: Mapping[str, object]) -> dict[str, object]:
         kept = self._clean(fields)
+        about = subject_of(kept)
+        if about in self._forgotten:
+            kept = without_person(kept, about)
         text = json.dumps(kept, default=str)
         if len(text) > MAX_FIELDS_CHARACTERS:
             text = json.dumps({"cut": text[:MAX_FIELDS_CHARACTERS]})
-        who = kept.get("user_id") or kept.get("username")
-        about = clean_label(fold(str(who)), limit=_WHO_CHARACTERS) if who else None
-        return {"at_ms": at_ms, "name": name[:64], "who": about, "fields": text}
+        who = clean_label(fold(subject_of(kept) or str(kept.get("username") or "")), limit=_WHO_CHARACTERS)
+        return {"at_ms": at_ms, "name": name[:64], "who": who or None, "fields": text}
 
     def _start(self) -> None:
         with self._lock:
@@ -222,12 +236,22 @@ class Audit:
         if now_ms < self._sweep_at_ms:
             return
         self._sweep_at_ms = now_ms + _SWEEP_EVERY_MS
+        with contextlib.suppress(DatabaseUnavailableError):
+            self._forget_strays()
         old = select(SecurityEvent.id).where(SecurityEvent.at_ms < now_ms - self._kept_ms).limit(_BATCH)
         with contextlib.suppress(DatabaseUnavailableError), self._database.session() as session:
             found = session.scalars(old).all()
             if found:
                 session.execute(delete(SecurityEvent).where(SecurityEvent.id.in_(found)))
                 self._sweep_at_ms = now_ms  # there may be more: again at the next writing
+
+    def _forget_strays(self) -> None:
+        with self._database.reading() as session:
+            newest = session.scalar(select(func.max(SecurityEvent.id))) or 0
+        after_id = newest - _STRAYS if self._strays_after is None else self._strays_after
+        # From where this look began: another process may give a row a number now and write it down after the next.
+        self._strays_after = newest
+        forget_strays(self._database, after_id=after_id)
 
     def _tell_loss_when_full(self, error: Exception) -> None:
         if len(self._waiting) >= self._max_waiting:

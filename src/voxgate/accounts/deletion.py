@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from voxgate.accounts.changing import AccountChanges
 from voxgate.accounts.database import Database
+from voxgate.accounts.forgetting import forget_events
 from voxgate.accounts.models import ApiKey, User, UserSession
 from voxgate.accounts.session_rows import tell_ends
 from voxgate.gate.errors import Refusal
@@ -14,7 +15,7 @@ from voxgate.gate.stores.base import Store
 def delete_account(
     database: Database, store: Store, changes: AccountChanges, *, subject: str, known_hash: str | None
 ) -> Refusal | None:
-    """Delete an account with its sessions, keys, names and password.
+    """Delete an account with its sessions, keys, names and password; its security events forget whom they are about.
 
     Args:
         database: Where accounts are stored.
@@ -41,6 +42,7 @@ def delete_account(
     disabled = changes.make(subject, disable, ends_sessions=True)
     if isinstance(disabled, Refusal):
         return disabled
+    forget_events(database, disabled)
     with database.session() as session:
         session.execute(select(User.subject).where(User.subject == subject).with_for_update())
         sessions = list(session.scalars(select(UserSession).where(UserSession.subject == subject)))

@@ -91,7 +91,7 @@ class ApiKey(Base):
 
 
 class SecurityEvent(Base):
-    """One security event; rows are added and, when they are old, removed, never changed."""
+    """One security event; rows are added, changed only to forget whom they name, and removed when they are old."""
 
     __tablename__ = "security_events"
 
