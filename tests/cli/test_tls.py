@@ -1,6 +1,8 @@
 """Serving https: real handshakes with the development certificate, and what becomes of plain HTTP."""
 
+import contextlib
 import http.client
+import json
 import os
 import re
 import shutil
@@ -9,8 +11,14 @@ import ssl
 import subprocess
 
 import pytest
+from tests.support.calls import Answer, check
 from tests.support.served import Served, serve  # noqa: F401 -- a fixture is found by its name
 from tests.support.waiting import eventually
+
+from voxgate.cli.plain import CONNECTIONS_MAX, answer
+from voxgate.cli.server import check_edge
+from voxgate.gate.errors import ConfigurationError
+from voxgate.settings import Settings
 
 LISTENING = re.compile(r"listening on https://127\.0\.0\.1:(\d+)")
 BEHIND = {"X-Forwarded-For": "198.51.100.7"}
@@ -24,9 +32,12 @@ def port_of(served, pattern=LISTENING):
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory):
     """A service with a development certificate."""
-    served = Served(tmp_path_factory.mktemp("tls") / "data", settings={"VOXGATE_TLS": "true"})
+    served = Served(
+        tmp_path_factory.mktemp("tls") / "data", settings={"VOXGATE_TLS": "true", "VOXGATE_PLAIN_PORT": "0"}
+    )
     try:
         served.port = port_of(served)
+        served.plain_port = port_of(served, re.compile(r"plain HTTP to port (\d+) is told to ask https://127"))
         served.authority = served.data / "tls" / "authority.pem"
         yield served
         assert "Traceback" not in served.output
@@ -115,6 +126,127 @@ class TestHandshake:
         connection.close()
         assert answer.status == 401
         assert b"INVALID_TOKEN" in body
+
+
+class TestPlainPort:
+    @pytest.fixture
+    def ask(self, secure):
+        """Send plain HTTP to the port that is for it."""
+
+        def ask_one(path="/api/v1/auth/me", *, method="GET", body=None, **headers):
+            connection = http.client.HTTPConnection("127.0.0.1", secure.plain_port, timeout=30)
+            with contextlib.closing(connection):
+                connection.request(method, path, body=body, headers=headers)
+                answer = connection.getresponse()
+                return answer, answer.read()
+
+        return ask_one
+
+    def test_an_api_is_refused_with_the_way_to_it(self, secure, ask):
+        """With the code and the address, without a word of what was shown, and without a way to be used twice."""
+        answer, body = ask("/api/v1/auth/me?token=secret-secret", Authorization="Bearer secret-secret")
+        told = json.loads(body)
+        assert (answer.status, told["code"]) == (403, "HTTPS_REQUIRED")
+        assert f"https://127.0.0.1:{secure.port}/api/v1/auth/me instead" in told["detail"]
+        assert b"secret-secret" not in body
+        assert answer.headers["Location"] is answer.headers["Strict-Transport-Security"] is None
+        assert answer.will_close
+        check(Answer(answer.status, answer.headers, body))
+
+    def test_a_page_is_redirected_to_the_port_that_speaks_tls(self, secure, ask):
+        """Where it is answered."""
+        answer, body = ask("/docs")
+        assert (answer.status, body) == (308, b"")
+        assert answer.headers["Location"] == f"https://127.0.0.1:{secure.port}/docs"
+        connection = http.client.HTTPSConnection("127.0.0.1", secure.port, context=trusting(secure), timeout=30)
+        connection.request("GET", "/docs")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+    @pytest.mark.parametrize("size", [10, 500_000])
+    def test_a_body_is_not_read_and_disturbs_no_answer(self, ask, size):
+        """A client that has sent much still reads why it was in vain."""
+        answer, body = ask("/api/v1/auth/login", method="POST", body=b"x" * size)
+        assert (answer.status, json.loads(body)["code"]) == (403, "HTTPS_REQUIRED")
+
+    @pytest.mark.parametrize(
+        "sent", [b"", b"GET / HTTP/1.1\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET /" + b"x" * 50_000]
+    )
+    def test_who_ends_nothing_is_let_go(self, secure, ask, sent):
+        """Slow clients, clients that speak TLS, and endless lines; others are answered meanwhile."""
+        with socket.create_connection(("127.0.0.1", secure.plain_port), timeout=60) as connection:
+            connection.sendall(sent)
+            assert ask()[0].status == 403
+            with contextlib.suppress(ConnectionError):
+                assert not [part for part in iter(lambda: connection.recv(65_536), b"") if b"HTTP/1.1 403" not in part]
+
+    def test_more_than_it_takes_are_closed_at_once(self, secure, ask):
+        """And their places are free again."""
+        with contextlib.ExitStack() as stack:
+            for _ in range(CONNECTIONS_MAX):
+                at = ("127.0.0.1", secure.plain_port)
+                stack.enter_context(socket.create_connection(at, timeout=60)).sendall(b"GET")
+            surplus = stack.enter_context(socket.create_connection(("127.0.0.1", secure.plain_port), timeout=60))
+            with contextlib.suppress(ConnectionError):
+                assert surplus.recv(100) == b""
+
+        def is_answered():
+            with contextlib.suppress(ConnectionError, http.client.HTTPException):
+                return ask()[0].status == 403
+
+        assert eventually(is_answered, "an answer")
+
+
+HOST = "Host: voice.example:80"
+
+
+@pytest.mark.parametrize(
+    ("request_of", "location"),
+    [
+        (f"GET /docs HTTP/1.1\r\n{HOST}", "https://voice.example/docs"),
+        (f"HEAD / HTTP/1.1\r\n{HOST}", "https://voice.example/"),
+        (f"GET /console/keys HTTP/1.0\r\n{HOST}", "https://voice.example/console/keys"),
+        ("GET /docs HTTP/1.1\r\nHost: [::1]:80", "https://[::1]/docs"),
+        (f"GET /docs?access_token=x HTTP/1.1\r\n{HOST}", None),
+        (f"GET /docs HTTP/1.1\r\n{HOST}\r\nCookie: a=b", None),
+        (f"GET /docs HTTP/1.1\r\n{HOST}\r\nAUTHORIZATION : Bearer x", None),
+        (f"POST /docs HTTP/1.1\r\n{HOST}", None),
+        (f"GET /docsx HTTP/1.1\r\n{HOST}", None),
+        (f"GET //evil.example/docs HTTP/1.1\r\n{HOST}", None),
+        (f"GET /docs/../api HTTP/1.1\r\n{HOST}", None),
+        (f"GET http://voice.example/docs HTTP/1.1\r\n{HOST}", None),
+        ("GET /docs HTTP/1.1\r\nHost: a@evil.example", None),
+        (f"GET /docs HTTP/1.1\r\n{HOST}\r\nHost: evil.example", None),
+        ("GET /docs HTTP/1.1", None),
+        ("", None),
+        ("\x16\x03\x01", None),
+    ],
+)
+def test_pages_alone_are_redirected(request_of, location):
+    """Without anything that is secret or has two readings; whatever else is sent is told the rule."""
+    head, _, body = answer(request_of.encode("latin-1"), tls_port=443).partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    assert f"Content-Length: {len(body)}" in lines
+    if location is None:
+        assert lines[0] == "HTTP/1.1 403 Forbidden"
+        assert json.loads(body)["code"] == "HTTPS_REQUIRED"
+        assert "evil" not in head.decode()
+    else:
+        assert lines[0] == "HTTP/1.1 308 Permanent Redirect"
+        assert f"Location: {location}" in lines
+        assert "Cache-Control: no-store" in lines
+
+
+def test_a_head_is_told_without_a_body():
+    """As HTTP wants it."""
+    assert answer(b"HEAD /api/v1/auth/me HTTP/1.1\r\nHost: x", tls_port=443).endswith(b"\r\n\r\n")
+
+
+def test_a_port_for_plain_http_needs_one_for_https():
+    """One line says what is missing."""
+    with pytest.raises(ConfigurationError, match="VOXGATE_TLS"):
+        check_edge(Settings(plain_port=8080))
+    check_edge(Settings(plain_port=8080, tls=True))
 
 
 def test_production_behind_a_named_proxy_takes_no_token_over_plain_http(serve):  # noqa: F811 -- the fixture

@@ -13,12 +13,13 @@ from voxgate.gate.errors import StoreUnavailableError
 @data_option
 @click.option("--workers", type=click.IntRange(1, 64), help="Server processes; 1 unless set.")
 @click.option("--tls", is_flag=True, default=None, help="Serve https, with a development certificate made here.")
-def serve(*, host: str | None, port: int | None, data: str | None, workers: int | None, tls: bool | None) -> None:
+@click.option("--plain-port", type=click.IntRange(0, 65_535), help="With TLS: port that sends plain HTTP to https.")
+def serve(**given: object) -> None:
     """Serve the API until it is told to stop (Ctrl-C, SIGTERM).
 
     What is not given here comes from the environment or from voxgate.toml in the data folder.
     """
-    settings = read_settings(host=host, port=port, data=data, workers=workers, tls=tls)
+    settings = read_settings(**given)
     if not settings.is_on_loopback and not settings.is_production:
         warn(f"{settings.host} can be reached from outside; the development profile is meant for this machine alone")
     if settings.redis_url is not None:

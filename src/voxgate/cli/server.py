@@ -21,6 +21,7 @@ from voxgate.logs import configure_logs
 from voxgate.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
     from wsgiref.types import WSGIApplication
 
     from granian.server.common import AbstractServer
@@ -58,6 +59,7 @@ class Server:
         self._has_answered = threading.Event()
         self._is_draining = False
         self._url = ""
+        self._plain_port = 0
         self._tls: TlsFiles | None = None
 
     def run(self) -> int:
@@ -75,9 +77,10 @@ class Server:
             self._url = f"{'https' if self._tls else 'http'}://{name_in_url(self._settings.host)}:{port}"
             os.environ |= _environment(self._settings, port)
             _lifeline.make()
-            _readiness.make()
             # Imported once, before the workers are forked: they start faster and share the memory.
             importlib.import_module(APPLICATION_ROOM)
+            plain = self._serve_plain(port)
+            _readiness.make()
             granian = _make_granian(self._settings, port, self._tls)
             granian.on_startup(partial(self._stop_gently, granian))
             threading.Thread(target=self._announce, args=(granian, port), daemon=True).start()
@@ -87,7 +90,19 @@ class Server:
                 self._is_ending.set()
                 _readiness.drop()
                 _lifeline.drop()
+                if plain is not None:
+                    plain.join()
         return 0 if self._has_answered.is_set() else 1
+
+    def _serve_plain(self, tls_port: int) -> "BaseProcess | None":
+        """Begin to answer plain HTTP on a port of its own, where one is set."""
+        if self._settings.plain_port is None:
+            return None
+        from voxgate.cli.plain import serve_plain  # noqa: PLC0415 -- only a server with such a port needs it
+
+        with reserve(self._settings.host, self._settings.plain_port) as held:
+            self._plain_port = int(held.getsockname()[1])
+            return serve_plain(held, tls_port=tls_port, hold=partial(_lifeline.hold, _stop_worker))
 
     def _stop_gently(self, granian: "AbstractServer[Any]") -> None:
         """Let a stop be told before it comes: workers are not ready for a while, and then end; a second one is at once.
@@ -123,6 +138,8 @@ class Server:
             click.echo(
                 f"voxgate: https by a development authority; trust it: curl --cacert {authority} {self._url}/healthz"
             )
+        if self._plain_port:
+            click.echo(f"voxgate: plain HTTP to port {self._plain_port} is told to ask {self._url}")
         if self._is_unused:
             click.echo(_NEXT.format(url=self._url, trust=f"--cacert {authority} " if authority else ""))
         if self._settings.shows_docs:
@@ -142,7 +159,8 @@ def check_edge(settings: Settings) -> None:
     """Return when clients can reach the service by https alone, or the profile does not ask for that.
 
     Raises:
-        ConfigurationError: The production profile has neither TLS nor trusted proxies.
+        ConfigurationError: The production profile has neither TLS nor trusted proxies, or there is a port for plain
+            HTTP and none for https.
     """
     if settings.is_production and not settings.is_tls and not settings.trusted_proxies:
         reason = (
@@ -150,6 +168,8 @@ def check_edge(settings: Settings) -> None:
             "or set VOXGATE_TLS_CERTIFICATE and VOXGATE_TLS_KEY"
         )
         raise ConfigurationError("VOXGATE_TRUSTED_PROXIES", reason)
+    if settings.plain_port is not None and not settings.is_tls:
+        raise ConfigurationError("VOXGATE_PLAIN_PORT", "is a port beside the one that speaks TLS; set VOXGATE_TLS too")
 
 
 def make_application() -> "WSGIApplication":

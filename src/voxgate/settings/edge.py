@@ -52,6 +52,16 @@ class EdgeSettings(Group):
             "VOXGATE_TLS_KEY", "PEM file of the certificate's private key, without a password.", default_doc="none"
         ),
     ] = None
+    plain_port: Annotated[
+        int | None,
+        Setting(
+            "VOXGATE_PLAIN_PORT",
+            "TCP port, beside the one that speaks TLS, on which plain HTTP is told the https address to ask instead: "
+            "pages are redirected, everything else is refused with 403; 0 takes a free one.",
+            default_doc="none",
+        ),
+        Field(ge=0, le=65_535),
+    ] = None
     trusted_proxies: Annotated[
         tuple[str, ...],
         BeforeValidator(_read_proxies),

@@ -45,7 +45,7 @@ class HttpsOnly:
         if environ.get("wsgi.url_scheme") == "https" or path in self._plain_paths:
             return self._inner(environ, start_response)
         request_id = headers.request_id(environ)
-        refusal = Refusal("HTTPS_REQUIRED", message=_advice(environ.get("HTTP_HOST", ""), path))
+        refusal = Refusal("HTTPS_REQUIRED", message=advise(environ.get("HTTP_HOST", ""), path))
         told = headers.problem_body(refusal, request_id=request_id)
         told = self._body_filter(path, told) if self._body_filter else told
         body = headers.write_body(told)
@@ -55,14 +55,30 @@ class HttpsOnly:
         return () if environ["REQUEST_METHOD"] == "HEAD" else (body,)
 
 
-def _advice(host: str, path: str) -> str:
-    """Return what to do instead; never the query, in which some put their tokens."""
+def advise(host: str, path: str, *, port: int | None = None) -> str:
+    """Return what to do instead; never the query, in which some put their tokens.
+
+    Args:
+        host: The host that was asked, as the client writes it.
+        path: The path that was asked, each byte as one character.
+        port: Port of https; None takes the usual one.
+    """
+    return (
+        f"Ask {https_address(host, path, port=port) or 'the same address with https'} instead. "
+        "A credential that was sent over plain HTTP may have been read: end it and get another."
+    )
+
+
+def https_address(host: str, path: str, *, port: int | None = None) -> str | None:
+    """Return the address of a path over https, or None when the host is no host or the path is very long.
+
+    Args:
+        host: The host that was asked; a port in it is that of plain HTTP and not that of https.
+        path: The path, each byte as one character.
+        port: Port of https; None takes the usual one.
+    """
     named = _HOST_NAME.fullmatch(host)
     if named is None or len(path) > _MAX_PATH_CHARACTERS:
-        where = "the same address with https"
-    else:
-        # The port of plain HTTP is not that of https.
-        where = f"https://{named[1]}{quote(path.encode('latin-1'))}"
-    return (
-        f"Ask {where} instead. A credential that was sent over plain HTTP may have been read: end it and get another."
-    )
+        return None
+    at = "" if port in {None, 443} else f":{port}"
+    return f"https://{named[1]}{at}{quote(path.encode('latin-1'))}"
