@@ -1,7 +1,8 @@
 """What the owner of jobs asks: submitted, listed, cancelled and removed; and what is known of all jobs together."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from sqlalchemy import Connection, Engine, Executable
 
@@ -68,16 +69,16 @@ class OwnedJobs:
             JobsUnavailableError: The database did not take it.
         """
         row = _row_of(request, owner, fingerprint, terms=terms, now_ms=self._now_ms())
+        row["queue_max"] = self._queue_max
         with open_transaction(self._writing) as connection:
             statements.take_turns(connection, owner)
             known = self._find_repeated(connection, owner, terms.idempotency_key)
             if known is not None:
                 return Repeated(known)
-            unfinished = connection.execute(statements.count_unfinished(owner)).scalar_one()
+            unfinished = connection.execute(statements.COUNT_UNFINISHED, {"of": owner}).scalar_one()
             if terms.unfinished_max is not None and unfinished >= terms.unfinished_max:
                 return OwnerFull(terms.unfinished_max)
-            insert = statements.insert_unless_full(row, queue_max=self._queue_max)
-            found = connection.execute(insert).one_or_none()
+            found = connection.execute(statements.INSERT_UNLESS_FULL, row).one_or_none()
         if found is None:
             return QueueFull(self._queue_max)
         job = job_of(found)
@@ -92,7 +93,7 @@ class OwnedJobs:
     def find(self, job_id: str, owner: str) -> Job | None:
         """Read a job of `owner`; None if there is none, or if it is another's."""
         with open_transaction(self._reading) as connection:
-            row = connection.execute(statements.select_one(job_id, owner)).one_or_none()
+            row = connection.execute(statements.SELECT_ONE, {"job_id": job_id, "of": owner}).one_or_none()
         return None if row is None else job_of(row)
 
     def list(self, owner: str, *, limit: int = 20, before: Cursor | None = None) -> JobPage:
@@ -115,19 +116,23 @@ class OwnedJobs:
         """Read how much waits and runs, of one owner or of all."""
         now_ms = self._now_ms()
         with open_transaction(self._reading) as connection:
-            row = connection.execute(statements.select_load(owner, now_ms=now_ms)).one()
+            if owner is None:
+                row = connection.execute(statements.SELECT_LOAD, {"now_ms": now_ms}).one()
+            else:
+                row = connection.execute(statements.SELECT_OWN_LOAD, {"now_ms": now_ms, "of": owner}).one()
         return Load(unfinished=row.unfinished, running=row.running or 0, characters=row.characters or 0)
 
     def last_paces(self, count: int = 20) -> tuple[float, ...]:
         """Read how fast the last jobs were spoken, in characters per second."""
         with open_transaction(self._reading) as connection:
-            rows = connection.execute(statements.select_paces(count)).all()
+            rows = connection.execute(statements.SELECT_PACES, {"count": count}).all()
         return tuple(row.characters * 1000 / max(1, row.spent_ms) for row in rows)
 
     def list_reserved(self, count: int = 100) -> tuple[Job, ...]:
         """Read ended jobs for which what was reserved has to be given back; none is the usual answer."""
         with open_transaction(self._reading) as connection:
-            return tuple(job_of(row) for row in connection.execute(statements.select_reserved(count)).all())
+            rows = connection.execute(statements.SELECT_RESERVED, {"count": count}).all()
+        return tuple(job_of(row) for row in rows)
 
     def note_given_back(self, job_id: str) -> None:
         """Note that what was reserved for an ended job was given back."""
@@ -136,20 +141,20 @@ class OwnedJobs:
     def _find_repeated(self, connection: Connection, owner: str, idempotency_key: str | None) -> Job | None:
         if idempotency_key is None:
             return None
-        since_ms = self._now_ms() - REPEAT_WITHIN_S * 1000
-        row = connection.execute(statements.select_repeated(owner, idempotency_key, since_ms=since_ms)).first()
+        given = {"of": owner, "key": idempotency_key, "since_ms": self._now_ms() - REPEAT_WITHIN_S * 1000}
+        row = connection.execute(statements.SELECT_REPEATED, given).first()
         return None if row is None else job_of(row)
 
-    def _write_one(self, statement: Executable, *, turn: str | None = None, **values: str | int) -> Job | None:
+    def _write_one(self, statement: Executable, values: Mapping[str, object], *, turn: str | None = None) -> Job | None:
         with open_transaction(self._writing) as connection:
             if turn is not None:
                 statements.take_turns(connection, turn)
             row = connection.execute(statement, values).one_or_none()
         return None if row is None else job_of(row)
 
-    def _count(self, statement: Executable) -> int:
+    def _count(self, statement: Executable, values: Mapping[str, object] = MappingProxyType({})) -> int:
         with open_transaction(self._writing) as connection:
-            return connection.execute(statement).rowcount
+            return connection.execute(statement, values).rowcount
 
     def _tell(self, event: str, job: Job) -> None:
         fields = {
@@ -166,7 +171,7 @@ class OwnedJobs:
 
 
 def _row_of(request: SpeechRequest, owner: str, fingerprint: str, *, terms: Terms, now_ms: int) -> dict[str, object]:
-    return {
+    columns = {
         "id": terms.job_id or secrets.token_hex(16),
         "owner": owner,
         "state": JobState.QUEUED.value,
@@ -191,3 +196,4 @@ def _row_of(request: SpeechRequest, owner: str, fingerprint: str, *, terms: Term
         "reserved": terms.reserved,
         "idempotency_key": terms.idempotency_key,
     }
+    return {f"new_{name}": value for name, value in columns.items()}

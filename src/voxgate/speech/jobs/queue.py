@@ -1,8 +1,8 @@
 """The queue of jobs: whoever holds the fence of a running row may write to it, everyone else is told no."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Update
 
 from voxgate.speech.jobs import statements
 from voxgate.speech.jobs.base import (
@@ -15,7 +15,6 @@ from voxgate.speech.jobs.base import (
     EventSink,
     FailureCode,
     Job,
-    JobState,
     SpokenAudio,
     ignore_event,
 )
@@ -66,27 +65,24 @@ class JobQueue(OwnedJobs):
         which dead workers' are not, and jobs that are equal to a running one and will share its audio.
         """
         now_ms = self._now_ms()
-        return self._write_one(
-            statements.CLAIM_NEXT,
-            turn="",
-            worker_id=worker_id,
-            now_ms=now_ms,
-            until_ms=now_ms + self._lease_ms,
-            max_attempts=self._max_attempts,
-        )
+        given = {
+            "worker_id": worker_id,
+            "now_ms": now_ms,
+            "until_ms": now_ms + self._lease_ms,
+            "max_attempts": self._max_attempts,
+        }
+        return self._write_one(statements.CLAIM_NEXT, given, turn="")
 
     def renew(self, job: Job, *, done: int | None = None, total: int | None = None) -> bool:
-        """Prolong the lease of a claimed job and note its progress, if given.
+        """Prolong the lease of a claimed job and note its progress, if both its parts are given.
 
         Returns:
             False if the job was cancelled or is another worker's by now: stop working on it.
         """
-        statement = statements.renew(job.id, job.fence, lease_until_ms=self._now_ms() + self._lease_ms)
-        if done is not None:
-            statement = statement.values(segments_done=done)
-        if total is not None:
-            statement = statement.values(segments_total=total)
-        return self._count(statement) == 1
+        given = {**_held(job), "until_ms": self._now_ms() + self._lease_ms}
+        if done is None or total is None:
+            return self._count(statements.RENEW, given) == 1
+        return self._count(statements.RENEW_PROGRESS, {**given, "done": done, "total": total}) == 1
 
     def finish(self, job: Job, audio: SpokenAudio, *, is_spoken: bool = True) -> bool:
         """End a claimed job with its audio; False, and nothing changes, if it is no longer held.
@@ -96,18 +92,19 @@ class JobQueue(OwnedJobs):
             audio: Its audio.
             is_spoken: Whether it was spoken for this job; what was reserved for it then stays spent.
         """
-        values = {
-            **statements.ended(JobState.DONE, now_ms=self._now_ms()),
-            "artifact": audio.artifact,
-            "media_type": audio.media_type,
-            "size_bytes": audio.size_bytes,
-            "duration_s": audio.duration_s,
-            "segments_done": audio.segments,
-            "segments_total": audio.segments,
-            "expires_at_ms": audio.expires_at_ms,
-            **({"reserved": None} if is_spoken else {}),
+        given = {
+            **_held(job),
+            "new_artifact": audio.artifact,
+            "new_media_type": audio.media_type,
+            "new_size_bytes": audio.size_bytes,
+            "new_duration_s": audio.duration_s,
+            "new_segments_done": audio.segments,
+            "new_segments_total": audio.segments,
+            "new_finished_at_ms": self._now_ms(),
+            "new_expires_at_ms": audio.expires_at_ms,
         }
-        return self._end(job, values, TTS_JOB_FINISHED)
+        statement = statements.FINISH_SPOKEN if is_spoken else statements.FINISH_KNOWN
+        return self._end(statement, given, TTS_JOB_FINISHED)
 
     def fail(self, job: Job, code: str, detail: str) -> bool:
         """End a claimed job that cannot be spoken; False, and nothing changes, if it is no longer held.
@@ -117,12 +114,15 @@ class JobQueue(OwnedJobs):
             code: A `FailureCode`.
             detail: What failed, for its owner to read; cut at 500 characters.
         """
-        values = {
-            **statements.ended(JobState.FAILED, now_ms=self._now_ms()),
-            "error_code": str(code),
-            "error_detail": detail[:500],
+        now_ms = self._now_ms()
+        given = {
+            **_held(job),
+            "new_error_code": str(code),
+            "new_error_detail": detail[:500],
+            "new_finished_at_ms": now_ms,
+            "new_expires_at_ms": now_ms,
         }
-        return self._end(job, values, TTS_JOB_FAILED)
+        return self._end(statements.FAIL, given, TTS_JOB_FAILED)
 
     def release(self, job: Job, *, is_attempt: bool, pause_s: float = 0) -> bool:
         """Hand a claimed job back, for any worker to begin anew after `pause_s`; False if it is no longer held.
@@ -132,18 +132,18 @@ class JobQueue(OwnedJobs):
             is_attempt: Whether this attempt counts; it does not if the job was not to blame.
             pause_s: Seconds for which nobody can claim it.
         """
-        values = {
-            "state": JobState.QUEUED.value,
-            "attempts": job.attempts if is_attempt else job.attempts - 1,
-            "lease_until_ms": self._now_ms() + int(pause_s * 1000),
-            "segments_done": 0,
+        given = {
+            **_held(job),
+            "new_attempts": job.attempts if is_attempt else job.attempts - 1,
+            "new_lease_until_ms": self._now_ms() + int(pause_s * 1000),
         }
-        return self._write_one(statements.end_held(job.id, job.fence, values)) is not None
+        return self._write_one(statements.RELEASE, given) is not None
 
     def find_audio(self, fingerprint: str) -> SpokenAudio | None:
         """Read what an earlier job with the same fingerprint gave; None if there is none or it expired."""
         with open_transaction(self._reading) as connection:
-            row = connection.execute(statements.select_audio(fingerprint, now_ms=self._now_ms())).one_or_none()
+            given = {"sound": fingerprint, "now_ms": self._now_ms()}
+            row = connection.execute(statements.SELECT_AUDIO, given).one_or_none()
         if row is None:
             return None
         return SpokenAudio(
@@ -154,7 +154,7 @@ class JobQueue(OwnedJobs):
         """Read the id of the job that nobody has begun for the longest, `waiting_s` after anybody could have."""
         before_ms = self._now_ms() - int(waiting_s * 1000)
         with open_transaction(self._reading) as connection:
-            return connection.execute(statements.select_overdue(before_ms)).scalar_one_or_none()
+            return connection.execute(statements.SELECT_OVERDUE, {"before_ms": before_ms}).scalar_one_or_none()
 
     def give_up(self) -> tuple[Job, ...]:
         """Fail every job that nobody holds and that was begun too often or waited a day; gives those jobs.
@@ -162,22 +162,23 @@ class JobQueue(OwnedJobs):
         Cheap when there is nothing to do; any process may call it about once a second.
         """
         now_ms = self._now_ms()
-        exhausted = statements.give_up(
-            FailureCode.ATTEMPTS_EXHAUSTED.value,
-            f"The job was begun {self._max_attempts} times and never came to its end.",
-            now_ms=now_ms,
-            max_attempts=self._max_attempts,
-        )
-        too_late = statements.give_up(
-            FailureCode.WAITED_TOO_LONG.value,
-            "The job could not be finished within a day.",
-            now_ms=now_ms,
-            max_attempts=None,
-        )
+        exhausted = {
+            "code": FailureCode.ATTEMPTS_EXHAUSTED.value,
+            "detail": f"The job was begun {self._max_attempts} times and never came to its end.",
+            "now_ms": now_ms,
+            "max_attempts": self._max_attempts,
+        }
+        late = {
+            "code": FailureCode.WAITED_TOO_LONG.value,
+            "detail": "The job could not be finished within a day.",
+            "now_ms": now_ms,
+        }
         with open_transaction(self._writing) as connection:
-            jobs = tuple(
-                job_of(row) for statement in (exhausted, too_late) for row in connection.execute(statement).all()
-            )
+            rows = [
+                *connection.execute(statements.GIVE_UP_EXHAUSTED, exhausted).all(),
+                *connection.execute(statements.GIVE_UP_LATE, late).all(),
+            ]
+        jobs = tuple(job_of(row) for row in rows)
         for job in jobs:
             self._tell(TTS_JOB_FAILED, job)
         return jobs
@@ -186,8 +187,12 @@ class JobQueue(OwnedJobs):
         """Remove the rows of ended jobs a week after their audio expired; gives their number."""
         return self._count(statements.remove_old(self._now_ms() - ROW_KEEP_S * 1000))
 
-    def _end(self, job: Job, values: dict[str, object], event: str) -> bool:
-        ended = self._write_one(statements.end_held(job.id, job.fence, values))
+    def _end(self, statement: Update, given: Mapping[str, object], event: str) -> bool:
+        ended = self._write_one(statement, given)
         if ended is not None:
             self._tell(event, ended)
         return ended is not None
+
+
+def _held(job: Job) -> dict[str, object]:
+    return {"job_id": job.id, "held": job.fence}

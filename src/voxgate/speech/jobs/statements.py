@@ -1,6 +1,8 @@
-"""Every SQL statement of the queue, for SQLite and PostgreSQL; each write is one statement, hence atomic."""
+"""Every SQL statement of the queue, for SQLite and PostgreSQL; each write is one statement, hence atomic.
 
-from collections.abc import Mapping
+Those that every job needs are built once, because building one costs more than running it.
+"""
+
 from typing import Any
 
 from sqlalchemy import (
@@ -23,7 +25,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.sql.expression import ColumnElement, ScalarSelect
+from sqlalchemy.sql.expression import BindParameter, ColumnElement, ScalarSelect
 
 from voxgate.speech.jobs.base import ACTIVE_STATES, Cursor, JobState
 from voxgate.speech.jobs.table import job
@@ -32,6 +34,15 @@ from voxgate.speech.jobs.table import job
 _QUEUED = JobState.QUEUED.value
 _RUNNING = JobState.RUNNING.value
 _ACTIVE = tuple(state.value for state in ACTIVE_STATES)
+# What a row that waits does not have yet.
+_ONCE_SPOKEN = {"artifact", "media_type", "size_bytes", "duration_s"}
+_GIVEN_LATER = _ONCE_SPOKEN | {"lease_by", "error_code", "error_detail", "started_at_ms", "finished_at_ms"}
+)
+
+
+def _moment(name: str) -> BindParameter[int]:
+    # PostgreSQL has to be told that a number has 64 bits.
+    return bindparam(name, type_=BigInteger)
 
 
 def _select_next(now_ms: ColumnElement[int]) -> ScalarSelect[str]:
@@ -66,14 +77,14 @@ def _select_next(now_ms: ColumnElement[int]) -> ScalarSelect[str]:
 
 
 def _build_claim() -> Update:
-    now_ms = bindparam("now_ms", type_=BigInteger)
+    now_ms = _moment("now_ms")
     return (
         update(job)
         .where(job.c.id == _select_next(now_ms))
         .values(
             state=_RUNNING,
             lease_by=bindparam("worker_id", type_=String),
-            lease_until_ms=bindparam("until_ms", type_=BigInteger),
+            lease_until_ms=_moment("until_ms"),
             attempts=job.c.attempts + 1,
             fence=job.c.fence + 1,
             started_at_ms=func.coalesce(job.c.started_at_ms, now_ms),
@@ -86,7 +97,7 @@ CLAIM_NEXT = _build_claim()
 """Give the next job to ``worker_id``: of the owner whose turn it is, the oldest, see ``JobQueue.claim``.
 
 Takes ``now_ms``, ``until_ms`` (end of the lease) and ``max_attempts``. Claims are made one after the other, so that
-each sees what runs. Built once, because building it costs more than running it.
+each sees what runs.
 """
 
 # Any two numbers that nobody else in the database locks.
@@ -102,61 +113,85 @@ def take_turns(connection: Connection, name: str) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK, func.hashtext(literal(name)))))
 
 
-def insert_unless_full(row: Mapping[str, object], *, queue_max: int) -> Insert:
-    """Write `row` if fewer than `queue_max` jobs wait.
-
-    On PostgreSQL two inserts at the same instant do not see each other, so the bound can be passed by the number of
-    connections; on SQLite it is exact.
-    """
+def _build_insert() -> Insert:
     waiting = select(func.count()).select_from(job).where(job.c.state == _QUEUED).scalar_subquery()
-    values = select(*(literal(value, job.c[name].type) for name, value in row.items())).where(waiting < queue_max)
-    return insert(job).from_select(list(row), values).returning(*job.c)
+    names = [name for name in job.c.keys() if name not in _GIVEN_LATER]  # noqa: SIM118 -- columns, not a mapping
+    values = select(*(bindparam(f"new_{name}", type_=job.c[name].type) for name in names))
+    is_room = waiting < bindparam("queue_max", type_=Integer)
+    return insert(job).from_select(names, values.where(is_room)).returning(*job.c)
 
 
-def _is_held(job_id: str, fence: int) -> ColumnElement[bool]:
-    return and_(job.c.id == job_id, job.c.fence == fence, job.c.state == _RUNNING)
+INSERT_UNLESS_FULL = _build_insert()
+"""Write a row, each column given under its name behind ``new_``, if fewer than ``queue_max`` jobs wait.
+
+On PostgreSQL two inserts at the same instant do not see each other, so the bound can be passed by the number of
+connections; on SQLite it is exact.
+"""
+
+_JOB_ID = job.c.id == bindparam("job_id", type_=String)
+_IS_HELD = and_(_JOB_ID, job.c.fence == bindparam("held", type_=Integer), job.c.state == _RUNNING)
+
+RENEW = update(job).where(_IS_HELD).values(lease_until_ms=_moment("until_ms"))
+"""Prolong until ``until_ms`` the lease of the job ``job_id`` that is still ``held`` under this fence."""
+
+RENEW_PROGRESS = RENEW.values(
+    segments_done=bindparam("done", type_=Integer), segments_total=bindparam("total", type_=Integer)
+)
+"""The same, and note ``done`` and ``total`` segments."""
 
 
-def renew(job_id: str, fence: int, *, lease_until_ms: int) -> Update:
-    """Prolong the lease of a job that is still held under `fence`."""
-    return update(job).where(_is_held(job_id, fence)).values(lease_until_ms=lease_until_ms)
+def _end_held(*names: str, **values: object) -> Update:
+    """End a job, or hand it back, if it is still held; nobody can write under that fence again."""
+    given = {name: bindparam(f"new_{name}", type_=job.c[name].type) for name in names}
+    changes = {"fence": job.c.fence + 1, "lease_by": None, **given, **values}
+    return update(job).where(_IS_HELD).values(changes).returning(*job.c)
 
 
-def end_held(job_id: str, fence: int, values: Mapping[str, object]) -> Update:
-    """End a job, or hand it back, if it is still held under `fence`; nobody can write under that fence again."""
-    return (
-        update(job).where(_is_held(job_id, fence)).values(fence=job.c.fence + 1, lease_by=None, **values)
-    ).returning(*job.c)
+_OF_AUDIO = ("artifact", "media_type", "size_bytes", "duration_s", "segments_done", "segments_total")
+_AT_END = ("finished_at_ms", "expires_at_ms")
+
+FINISH_SPOKEN = _end_held(*_OF_AUDIO, *_AT_END, state=JobState.DONE.value, text="", reserved=None)
+"""End a held job with its audio; the columns are given under their names behind ``new_``. Nothing is given back."""
+
+FINISH_KNOWN = _end_held(*_OF_AUDIO, *_AT_END, state=JobState.DONE.value, text="")
+"""The same with the audio of another job: what was reserved is to be given back."""
+
+FAIL = _end_held("error_code", "error_detail", *_AT_END, state=JobState.FAILED.value, text="")
+"""End a held job without audio."""
+
+RELEASE = _end_held("attempts", "lease_until_ms", state=_QUEUED, segments_done=0)
+"""Hand a held job back."""
 
 
 def cancel(job_id: str, owner: str, *, now_ms: int) -> Update:
     """End an active job of `owner` at the owner's wish."""
-    values = {"fence": job.c.fence + 1, "lease_by": None, **ended(JobState.CANCELLED, now_ms=now_ms)}
+    values = {"state": JobState.CANCELLED.value, "text": "", "finished_at_ms": now_ms, "expires_at_ms": now_ms}
+    values |= {"fence": job.c.fence + 1, "lease_by": None}
     # What was spoken stays spent.
     values["reserved"] = case((job.c.segments_done > 0, None), else_=job.c.reserved)
     return update(job).where(job.c.id == job_id, job.c.owner == owner, job.c.state.in_(_ACTIVE)).values(values)
 
 
-def ended(state: JobState, *, now_ms: int) -> dict[str, object]:
-    """List the columns that change when a job ends without audio; the text is forgotten."""
-    return {"state": state.value, "text": "", "finished_at_ms": now_ms, "expires_at_ms": now_ms}
+def _give_up(is_hopeless: ColumnElement[bool]) -> Update:
+    """Fail the jobs that nobody holds at ``now_ms`` for a ``code`` and a ``detail``."""
+    changes = {
+        "fence": job.c.fence + 1,
+        "lease_by": None,
+        "error_code": bindparam("code", type_=String),
+        "error_detail": bindparam("detail", type_=String),
+        "finished_at_ms": _moment("now_ms"),
+        "expires_at_ms": _moment("now_ms"),
+    }
+    is_free = and_(job.c.state.in_(_ACTIVE), job.c.lease_until_ms <= _moment("now_ms"))
+    failed = {"state": JobState.FAILED.value, "text": "", **changes}
+    return update(job).where(is_free, is_hopeless).values(failed).returning(*job.c)
 
 
-def give_up(code: str, detail: str, *, now_ms: int, max_attempts: int | None) -> Update:
-    """Fail the jobs nobody holds that were begun `max_attempts` times or, without a number, waited too long."""
-    is_hopeless = job.c.expires_at_ms <= now_ms if max_attempts is None else job.c.attempts >= max_attempts
-    return (
-        update(job)
-        .where(job.c.state.in_(_ACTIVE), job.c.lease_until_ms <= now_ms, is_hopeless)
-        .values(
-            fence=job.c.fence + 1,
-            lease_by=None,
-            error_code=code,
-            error_detail=detail,
-            **ended(JobState.FAILED, now_ms=now_ms),
-        )
-        .returning(*job.c)
-    )
+GIVE_UP_EXHAUSTED = _give_up(job.c.attempts >= bindparam("max_attempts", type_=Integer))
+"""Fail those that were begun ``max_attempts`` times."""
+
+GIVE_UP_LATE = _give_up(job.c.expires_at_ms <= _moment("now_ms"))
+"""Fail those that waited too long."""
 
 
 def remove_ended(job_id: str, owner: str) -> Delete:
@@ -171,42 +206,46 @@ def remove_old(expired_before_ms: int) -> Delete:
     return delete(job).where(job.c.expires_at_ms <= expired_before_ms, job.c.state.not_in(ACTIVE_STATES))
 
 
-def count_unfinished(owner: str) -> Select[int]:
-    """Count the jobs of one owner that wait or run."""
-    return select(func.count()).where(job.c.owner == owner, job.c.state.in_(_ACTIVE))
+_OWNER = job.c.owner == bindparam("of", type_=String)
+
+COUNT_UNFINISHED = select(func.count()).where(_OWNER, job.c.state.in_(_ACTIVE))
+"""Count the jobs ``of`` one owner that wait or run."""
 
 
-def select_load(owner: str | None, *, now_ms: int) -> Select[int, Any, Any]:
-    """Sum up what waits and runs, of one owner or of all."""
-    is_running = and_(job.c.state == _RUNNING, job.c.lease_until_ms > now_ms)
+def _build_load() -> Select[int, Any, Any]:
+    is_running = and_(job.c.state == _RUNNING, job.c.lease_until_ms > _moment("now_ms"))
     counted = func.count().label("unfinished")
     running = func.sum(case((is_running, 1), else_=0)).label("running")
-    query = select(counted, running, func.sum(job.c.characters).label("characters")).where(job.c.state.in_(_ACTIVE))
-    return query if owner is None else query.where(job.c.owner == owner)
+    return select(counted, running, func.sum(job.c.characters).label("characters")).where(job.c.state.in_(_ACTIVE))
 
 
-def select_paces(count: int) -> Select[tuple[object, ...]]:
-    """Read the length and duration of the jobs that were spoken last."""
-    return (
-        select(job.c.characters, (job.c.finished_at_ms - job.c.started_at_ms).label("spent_ms"))
-        .where(job.c.state == JobState.DONE.value)
-        .order_by(job.c.expires_at_ms.desc())
-        .limit(count)
-    )
+SELECT_LOAD = _build_load()
+"""Sum up what waits and runs at ``now_ms``."""
 
+SELECT_OWN_LOAD = SELECT_LOAD.where(_OWNER)
+"""The same ``of`` one owner."""
 
-def select_repeated(owner: str, idempotency_key: str, *, since_ms: int) -> Select[tuple[object, ...]]:
-    """Read the job that was submitted under a name since a moment."""
-    return (
-        select(*job.c)
-        .where(job.c.owner == owner, job.c.idempotency_key == idempotency_key, job.c.created_at_ms > since_ms)
-        .limit(1)
-    )
+SELECT_PACES = (
+    select(job.c.characters, (job.c.finished_at_ms - job.c.started_at_ms).label("spent_ms"))
+    .where(job.c.state == JobState.DONE.value)
+    .order_by(job.c.expires_at_ms.desc())
+    .limit(bindparam("count", type_=Integer))
+)
+"""Read the length and duration of the ``count`` jobs that were spoken last."""
 
+SELECT_REPEATED = (
+    select(*job.c)
+    .where(_OWNER, job.c.idempotency_key == bindparam("key", type_=String), job.c.created_at_ms > _moment("since_ms"))
+    .limit(1)
+)
+"""Read the job ``of`` an owner that was submitted under a ``key`` since ``since_ms``."""
 
-def select_reserved(count: int) -> Select[tuple[object, ...]]:
-    """Read ended jobs for which something is still reserved."""
-    return select(*job.c).where(job.c.reserved.is_not(None), job.c.state.not_in(_ACTIVE)).limit(count)
+SELECT_RESERVED = (
+    select(*job.c)
+    .where(job.c.reserved.is_not(None), job.c.state.not_in(_ACTIVE))
+    .limit(bindparam("count", type_=Integer))
+)
+"""Read up to ``count`` ended jobs for which something is still reserved."""
 
 
 def clear_reserved(job_id: str) -> Update:
@@ -214,9 +253,8 @@ def clear_reserved(job_id: str) -> Update:
     return update(job).where(job.c.id == job_id, job.c.state.not_in(_ACTIVE)).values(reserved=None)
 
 
-def select_one(job_id: str, owner: str) -> Select[tuple[object, ...]]:
-    """Read one job of one owner."""
-    return select(*job.c).where(job.c.id == job_id, job.c.owner == owner)
+SELECT_ONE = select(*job.c).where(_JOB_ID, _OWNER)
+"""Read the job ``job_id`` ``of`` one owner."""
 
 
 def select_page(owner: str, *, limit: int, before: Cursor | None) -> Select[tuple[object, ...]]:
@@ -229,21 +267,22 @@ def select_page(owner: str, *, limit: int, before: Cursor | None) -> Select[tupl
     return query.order_by(job.c.created_at_ms.desc(), job.c.id.desc()).limit(limit)
 
 
-def select_audio(fingerprint: str, *, now_ms: int) -> Select[tuple[object, ...]]:
-    """Read the newest finished job whose audio sounds the same and has not expired."""
-    return (
-        select(*job.c)
-        .where(job.c.fingerprint == fingerprint, job.c.state == JobState.DONE.value, job.c.expires_at_ms > now_ms)
-        .order_by(job.c.expires_at_ms.desc())
-        .limit(1)
+SELECT_AUDIO = (
+    select(*job.c)
+    .where(
+        job.c.fingerprint == bindparam("sound", type_=String),
+        job.c.state == JobState.DONE.value,
+        job.c.expires_at_ms > _moment("now_ms"),
     )
+    .order_by(job.c.expires_at_ms.desc())
+    .limit(1)
+)
+"""Read the newest finished job with the fingerprint ``sound`` whose audio has not expired at ``now_ms``."""
 
-
-def select_overdue(before_ms: int) -> Select[str]:
-    """Read the id of the job that can be claimed for the longest, if it could be before the given time."""
-    return (
-        select(job.c.id)
-        .where(job.c.state.in_(_ACTIVE), job.c.lease_until_ms <= before_ms)
-        .order_by(job.c.lease_until_ms, job.c.id)
-        .limit(1)
-    )
+SELECT_OVERDUE = (
+    select(job.c.id)
+    .where(job.c.state.in_(_ACTIVE), job.c.lease_until_ms <= _moment("before_ms"))
+    .order_by(job.c.lease_until_ms, job.c.id)
+    .limit(1)
+)
+"""Read the id of the job that can be claimed for the longest, if it could be before ``before_ms``."""
