@@ -43,3 +43,11 @@ def test_what_is_unknown_or_nothing_is_no_error(last_seen):
     """A session may have been removed since it was seen."""
     last_seen.write({})
     last_seen.write({"0" * 32: 5, "0" * 12: 5})
+
+
+def test_confirmed_generations_never_go_back(last_seen, sessions, directory, account):
+    """Nor does a session that is unknown stop the others."""
+    pair = sessions.open(account, address="", device="")
+    for generation in (2, 1):
+        last_seen.confirm({pair.session_id: generation, "0" * 32: 7})
+        assert directory.find_session(pair.session_id).generation == 2

@@ -297,6 +297,21 @@ class TestSeen:
         ask(issuer.new_key("ann").text, CredentialKind.API_KEY)
         assert len(admission.take_seen()) == 1
 
+    def test_newest_generation_that_was_shown_is_noted(self, ask, issuer, admission, clock):
+        """Of access tokens alone, and not that of a login, which no older one precedes."""
+        issuer.open_session("ann")
+        for generation in (0, 2, 1):
+            ask(admission.signer.issue_access("ann", "s1", generation=generation, now_ms=clock.now_ms()))
+        assert admission.verifier.take_confirmed() == {"s1": 2}
+        assert admission.verifier.take_confirmed() == {}
+
+    def test_notes_of_generations_are_bounded(self, ask, issuer, admission, clock, monkeypatch):
+        """As those of times are."""
+        monkeypatch.setattr("voxgate.gate.verifying.CAPACITY", 1)
+        for session_id in ("s1", "s2"):
+            ask(admission.signer.issue_access("ann", session_id, generation=1, now_ms=clock.now_ms()))
+        assert admission.verifier.take_confirmed() == {"s1": 1}
+
 
 def test_newer_state_of_a_key_lifts_what_is_remembered(admission, clock):
     """A wider scope counts at once, though its refusal was remembered; a read-through of a session lifts nothing."""

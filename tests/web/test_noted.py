@@ -18,7 +18,7 @@ def written():
 
 @pytest.fixture
 def noted(written):
-    made = Noted(lambda seen: written.append(dict(seen)))
+    made = Noted(seen=lambda seen: written.append(dict(seen)))
     yield made
     made.close()
 
@@ -39,10 +39,24 @@ def test_lists_tell_when_a_session_and_a_key_were_last_seen(client, ann, auth_he
 def test_many_gates_are_written_as_one(noted, written):
     """The latest time of each credential; nothing is written when nothing was noted."""
     noted.flush()
-    noted.add(lambda: {"a": 5, "b": 7})
-    noted.add(lambda: {"a": 6})
+    noted.add(seen=lambda: {"a": 5, "b": 7})
+    noted.add(seen=lambda: {"a": 6})
     noted.flush()
     assert written == [{"a": 6, "b": 7}]
+
+
+def test_one_kind_that_cannot_be_written_keeps_no_other_waiting(caplog):
+    """Each is kept and written by itself."""
+    written = []
+
+    def refuse(_):
+        raise DatabaseUnavailableError("away")
+
+    noted = Noted(seen=refuse, confirmed=lambda notes: written.append(dict(notes)))
+    noted.add(seen=lambda: {"a": 1}, confirmed=lambda: {"a": 2})
+    noted.close()
+    assert "seen: not written" in caplog.text
+    assert written == [{"a": 2}]
 
 
 def test_what_cannot_be_written_is_kept_for_the_next_time(caplog, monkeypatch):
@@ -54,8 +68,8 @@ def test_what_cannot_be_written_is_kept_for_the_next_time(caplog, monkeypatch):
             raise DatabaseUnavailableError("away")
         written.append(dict(seen))
 
-    noted = Noted(write)
-    noted.add(lambda: taken.pop() if taken else {})
+    noted = Noted(seen=write)
+    noted.add(seen=lambda: taken.pop() if taken else {})
     noted.flush()
     monkeypatch.setattr(module, "_KEPT", 1)
     noted.flush()
@@ -69,7 +83,7 @@ def test_thread_writes_now_and_then_and_at_the_end(noted, written, monkeypatch):
     """Started once, stopped once."""
     monkeypatch.setattr(module, "WRITE_EVERY_S", 0.01)
     seen = [{"b": 2}, {"a": 1}]
-    noted.add(lambda: seen.pop() if seen else {})
+    noted.add(seen=lambda: seen.pop() if seen else {})
     for _ in range(2):
         noted.start()
     eventually(lambda: len(written) == 2, "both writes")

@@ -124,6 +124,25 @@ class TestEmptiedStore:
         assert see(client, third.get_json()).status_code == 200
 
 
+class TestConfirmed:
+    def test_401_old_token_after_the_store_has_forgotten(self, open_session):
+        """That the new access token was shown is written down in passing, so a lost store forgets no theft."""
+        client, tokens = open_session()
+        new = refresh(client, tokens).get_json()
+        assert see(client, new).status_code == 200
+        client.application.extensions["voxgate.services"].noted.flush()
+        empty_store(client)
+        assert code(refresh(client, tokens)) == "TOKEN_REUSED"
+
+    def test_200_lost_answer_after_the_store_has_forgotten(self, open_session):
+        """What nobody has shown is not confirmed, and the old token is asked with again."""
+        client, tokens = open_session()
+        refresh(client, tokens)
+        client.application.extensions["voxgate.services"].noted.flush()
+        empty_store(client)
+        assert refresh(client, tokens).status_code == 200
+
+
 class TestStrict:
     def test_401_second_use(self, open_session):
         """Where a lost answer means to log in again, a refresh token works once."""

@@ -1,4 +1,4 @@
-"""When a session or a key was last accepted: noted by the gate in passing, written down for many at once."""
+"""What the gate notes of sessions and keys in passing, written down for many at once: when they were last accepted."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ _SESSION_ID_CHARACTERS = 32
 
 
 class LastSeen:
-    """Writes times down; they never go back. Raises DatabaseUnavailableError when they cannot be written.
+    """Writes down what never goes back. Every method raises DatabaseUnavailableError when they cannot be written.
 
     Args:
         database: Where sessions and keys are stored.
@@ -43,3 +43,20 @@ class LastSeen:
                 is_later = or_(used_ms.is_(None), used_ms < at_ms)
                 statement = update(ApiKey).where(ApiKey.key_id == bindparam("its_id"), is_later)
                 connection.execute(statement.values({used_ms: at_ms}), keys)
+
+    def confirm(self, generations: Mapping[str, int]) -> None:
+        """Write down which refresh tokens have reached their client; one transaction.
+
+        The gate's store knows it from the request that has shown it. Written here, it holds also when the store has
+        lost everything: an older refresh token is refused as used again.
+
+        Args:
+            generations: For the id of each session the newest generation whose access token was shown.
+        """
+        rows = [{"its_id": each, "newest": generations[each]} for each in sorted(generations)]
+        newest = bindparam("newest", type_=BigInteger)
+        statement = update(UserSession).where(
+            UserSession.session_id == bindparam("its_id"), UserSession.generation < newest
+        )
+        with self._database.session() as session:
+            session.connection().execute(statement.values({UserSession.generation: newest}), rows)

@@ -76,6 +76,7 @@ class Verifier:
         self._signer = signer
         self._clock = clock
         self._verified: dict[Hashable, tuple[int, Query]] = {}
+        self._confirmed: dict[str, int] = {}
         self._keys_version = signer.keys.version
         self._looked_ms = self._look_again_ms = 0
         self._lock = threading.Lock()
@@ -118,6 +119,14 @@ class Verifier:
                 self._verified[key] = (until_ms, query)
         return query
 
+    def take_confirmed(self) -> dict[str, int]:
+        """Return for sessions the newest generation whose access token was shown since this was asked, and forget it.
+
+        Whoever shows it has got the refresh token of that generation, so an older one that comes again is reuse.
+        """
+        confirmed, self._confirmed = self._confirmed, {}
+        return confirmed
+
     def _look(self, now_ms: int) -> None:
         self._looked_ms, self._look_again_ms = now_ms, now_ms + LOOK_MS
         keys = self._signer.keys
@@ -131,6 +140,10 @@ class Verifier:
         claims = self._signer.verify_access(text, now_ms=self._clock.now_ms())
         if isinstance(claims, Refusal):
             return 0, claims
+        # Here and not at every request: a token is verified at its first use in a process, and then remembered.
+        if claims.generation and len(self._confirmed) < CAPACITY:
+            known = self._confirmed.get(claims.session_id, 0)
+            self._confirmed[claims.session_id] = max(claims.generation, known)
         return claims.expires_at_ms, Query(
             charges=route.charges,
             kind=CredentialKind.ACCESS,

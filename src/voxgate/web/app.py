@@ -69,7 +69,7 @@ def create_app(
     gate.init_app(app, _wire_gate(services))
     gate.check_rules(app)
     with app.app_context():
-        services.noted.add(gate.admission.take_seen)
+        services.noted.add(last_seen=gate.admission.take_seen, confirmed=gate.admission.verifier.take_confirmed)
     services.audit.watch(app.extensions["voxgate"].admission.reports.quiet)
     add_edge(app, services.settings.edge_rules, clock=services.clock)
     return app

@@ -145,7 +145,7 @@ def open_services(
     events = audit.beside(events)
     # Watched, so that the gate learns at once what accounts end and change in this process.
     store = watch(open_store(settings.redis_url or settings.gate_database_path, clock=clock))
-    signer = _open_signer(settings, clock)
+    signer, seen = _open_signer(settings, clock), LastSeen(database)
     synthesizer, artifacts = open_synthesizer(settings), open_artifacts(settings, clock)
     jobs = JobQueue(database.engine, now_ms=clock.now_ms, queue_max=settings.queue_max, on_event=events)
     return Services(
@@ -163,7 +163,7 @@ def open_services(
         sessions=Sessions(database, store, signer, clock=clock, lifetime=_lifetime(settings)),
         api_keys=ApiKeys(database, store, clock=clock, policies=policies),
         tiers=TierTable(database, store, clock=clock, policies=policies),
-        noted=Noted(LastSeen(database).write),
+        noted=Noted(last_seen=seen.write, confirmed=seen.confirm),
         synthesizer=synthesizer,
         artifacts=artifacts,
         jobs=jobs,
