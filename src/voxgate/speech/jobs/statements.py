@@ -37,7 +37,6 @@ _ACTIVE = tuple(state.value for state in ACTIVE_STATES)
 # What a row that waits does not have yet.
 _ONCE_SPOKEN = {"artifact", "media_type", "size_bytes", "duration_s"}
 _GIVEN_LATER = _ONCE_SPOKEN | {"lease_by", "error_code", "error_detail", "started_at_ms", "finished_at_ms"}
-)
 
 
 def _moment(name: str) -> BindParameter[int]:
