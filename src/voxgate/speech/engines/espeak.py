@@ -28,11 +28,12 @@ class EspeakEngine:
         self._program = program
         self._languages = read_catalogue(Path(espeakng_loader.get_data_path()))
         self._presets = {preset.name: preset for preset in PRESETS}
+        self._version = f"{importlib.metadata.version('espeakng-loader')}.{_SOUND_REVISION}"  # read from a file
 
     @property
     def version(self) -> str:
         """Changes whenever the same request would sound different."""
-        return f"{importlib.metadata.version('espeakng-loader')}.{_SOUND_REVISION}"
+        return self._version
 
     def voices(self) -> tuple[Voice, ...]:
         """Give the named voices, then one voice for each language."""
