@@ -279,7 +279,7 @@ class TestTrouble:
         path = tmp_path / "voxgate.db"
         path.write_bytes(b"not a database, but long enough to be read as one" * 100)
         database = Database(f"sqlite:///{path}")
-        with pytest.raises(DatabaseUnavailableError, match="not a database"):
+        with pytest.raises(DatabaseUnavailableError, match=r"voxgate\.db: .*not a database"):
             database.migrate()
         database.close()
 

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import text
 from tests.support.servers import running
 
+from voxgate.accounts.database import Database
 from voxgate.cli import checks
 from voxgate.cli.certificates import make_certificate
 from voxgate.cli.checks import CHECKS, State, check_disk, check_https, check_port, check_profile, examine
@@ -154,6 +156,18 @@ class TestFindings:
         finding = found()["database"]
         assert (finding.state, finding.mend) == (State.WARN, "voxgate init")
 
+    def test_a_database_of_a_newer_version_fails(self, found, data):
+        """The start refuses it, and `init` could do nothing about it."""
+        data.mkdir(mode=0o700)
+        database = Database(f"sqlite:///{data / 'voxgate.db'}")
+        database.migrate()
+        with database.session() as session:
+            session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        database.close()
+        finding = found()["database"]
+        assert (finding.state, "newer version" in finding.text) == (State.FAIL, True)
+        assert "init" not in finding.mend
+
     def test_a_database_that_is_none_fails(self, found, data):
         """The system's own words."""
         data.mkdir(mode=0o700)
@@ -164,7 +178,14 @@ class TestFindings:
         """The gate could decide nothing."""
         data.mkdir(mode=0o700)
         (data / "gate.db").write_bytes(b"not a database at all" * 100)
-        assert found()["gate store"].state is State.FAIL
+        finding = found()["gate store"]
+        assert (finding.state, "remove it" in finding.mend) == (State.FAIL, True)
+
+    def test_a_redis_that_does_not_answer_fails(self, found, monkeypatch):
+        """It is to be started, and no file is to be removed."""
+        monkeypatch.setenv("VOXGATE_REDIS_URL", "redis://127.0.0.1:1")
+        finding = found()["gate store"]
+        assert (finding.state, finding.mend) == (State.FAIL, "start the Redis, or correct VOXGATE_REDIS_URL")
 
     def test_a_store_that_answers_is_ok(self, run, found):
         """After the first request there is one."""

@@ -94,12 +94,11 @@ class Database:
         if stamp is not None and stamp > head:
             raise ConfigurationError(SETTING, f"the database has schema {stamp}, newer than this version's {head}")
         if stamp != head:
-            # Whatever goes wrong is the database's: tables of another program, or a role that may not make any.
-            with _translated(but=()), _migrating, self.engine.connect() as connection:
-                connection.detach()  # its long wait for the lock must not come back to the pool
-                if self._path is not None:
-                    _enter_wal(connection)
-                _upgrade(connection)
+            try:
+                self._upgrade()
+            except DatabaseUnavailableError as error:
+                where = f"{self._path}: " if self._path is not None else ""  # SQLite's own text names no file
+                raise DatabaseUnavailableError(f"{where}{error}") from error
 
     def ping(self) -> None:
         """Return when the database answers.
@@ -113,6 +112,14 @@ class Database:
     def close(self) -> None:
         """Close every idle connection now, and each that is in use when it comes back."""
         self.engine.pool.dispose()  # the engine's own would begin a new pool, which nobody closes
+
+    def _upgrade(self) -> None:
+        # Whatever goes wrong is the database's: tables of another program, or a role that may not make any.
+        with _translated(but=()), _migrating, self.engine.connect() as connection:
+            connection.detach()  # its long wait for the lock must not come back to the pool
+            if self._path is not None:
+                _enter_wal(connection)
+            _upgrade(connection)
 
     def _read_stamp(self) -> str | None:
         try:

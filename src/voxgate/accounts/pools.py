@@ -1,7 +1,12 @@
 """The pool of connections: once closed it keeps none, whoever comes late."""
 
+import logging
+
 from sqlalchemy import QueuePool
 from sqlalchemy.pool import ConnectionPoolEntry
+
+# SQLAlchemy calls a pool's logger by the name of its class, so its notes for developers would be lines of the service.
+logging.getLogger(__name__).setLevel(logging.WARNING)
 
 
 class ClosingPool(QueuePool):

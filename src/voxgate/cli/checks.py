@@ -12,7 +12,7 @@ from voxgate.cli.database_checks import check_database
 from voxgate.cli.findings import Finding, State
 from voxgate.cli.port import PortTakenError, answers, reserve
 from voxgate.gate.clock import SystemClock
-from voxgate.gate.errors import ConfigurationError, VoxgateError
+from voxgate.gate.errors import ConfigurationError, StoreUnavailableError, VoxgateError
 from voxgate.gate.signing import KeyFolder
 from voxgate.gate.stores import open_store
 from voxgate.settings import Settings, load_settings
@@ -153,9 +153,19 @@ def check_store(settings: Settings) -> Iterator[Finding]:
         for found in examine() if examine else ():
             state = State.OK if found.is_good else State.WARN
             yield Finding(state, "gate store", found.text, found.mend)
+    except StoreUnavailableError as error:
+        yield Finding(State.FAIL, "gate store", str(error), _mend_store(settings))
+        return
     finally:
         store.close()
     yield Finding(State.OK, "gate store", "answers")
+
+
+def _mend_store(settings: Settings) -> str:
+    if settings.redis_url:
+        return "start the Redis, or correct VOXGATE_REDIS_URL"
+    path = settings.gate_database_path
+    return f"make {path} writable; if it is damaged, stop the service and remove it: the database has what it knew"
 
 
 def check_speech(settings: Settings) -> Iterator[Finding]:

@@ -38,6 +38,10 @@ def _examine(database: Database, settings: Settings) -> Iterator[Finding]:
     if database.is_postgres:
         yield from _examine_server(database, settings)
     schema, head = _schema_of(database), head_revision()
+    if schema is not None and schema > head:
+        text = f"has schema {schema}, made by a newer version; this one needs {head}"
+        yield Finding(State.FAIL, "database", text, "install that version again, or restore the folder's backup")
+        return
     if schema != head:
         text = f"answers, with schema {schema or 'none'} where {head} is needed"
         yield Finding(State.WARN, "database", text, "voxgate init")
@@ -62,7 +66,7 @@ def _examine_server(database: Database, settings: Settings) -> Iterator[Finding]
 
 def _mend(error: str, database: Database) -> str:
     if not database.is_postgres:
-        return "see the text above; 'voxgate init' makes what is missing"
+        return f"make {database.engine.url.database} readable and writable, or restore it from a backup"
     name = database.engine.url.database
     if "does not exist" in error and f'database "{name}"' in error:
         return f"createdb --encoding=UTF8 --template=template0 {name}"
