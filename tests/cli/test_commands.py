@@ -233,6 +233,41 @@ class TestKeys:
             assert run("keys", "new", "ann", "--name", "both", *options).exit_code == 0
         assert run("keys", "list", "ann").stdout.count("tts:generate,tts:read  both") == 2
 
+    def test_a_key_is_changed_in_what_is_given(self, run, ann, data):
+        """The rest stays, the secret above all; and every bound can be lifted."""
+        made = run("keys", "new", "ann", "--name", "laptop", "--scopes", "tts:read", "--expires-in", "90 days").stdout
+        key_id = re.search(r"key id:  (\S+)", made)[1]
+        bound = run("keys", "change", "ann", key_id, "--network", "192.0.2.0/24", "--limit", "5 per hour")
+        assert bound.stdout.endswith("tts:read  laptop  192.0.2.0/24, *=5 per 1 hour\n")
+        assert bound.stdout in run("keys", "list", "ann").stdout
+        told = events_of(data)[-1]
+        assert told | {"key_id": key_id, "changed": "['limits', 'networks']", "by": "cli"} == told
+        lifted = ("--scopes", "everything", "--expires-in", "never", "--network", "everywhere", "--limit", "none")
+        free = run("keys", "change", "ann", key_id, "--name", "desk", *lifted)
+        assert free.stdout.endswith("expires never  unused  everything  desk\n")
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            ([], "at least one of"),
+            (["--expires-in", "soon"], "--expires-in"),
+            (["--scopes", "everything,tts:read"], "scopes"),
+            (["--network", "everywhere", "--network", "192.0.2.1"], "network"),
+            (["--limit", "often"], "limits"),
+        ],
+    )
+    def test_a_change_that_makes_no_sense_is_refused(self, run, ann, arguments, told):
+        """And nothing is changed."""
+        before = run("keys", "list", "ann").stdout
+        result = run("keys", "change", "ann", before.split()[0], *arguments)
+        assert result.exit_code in (1, 2)
+        assert told in result.stderr
+        assert run("keys", "list", "ann").stdout == before
+
+    def test_a_key_of_nobody_cannot_be_changed(self, run, ann):
+        """A typing error is told."""
+        assert run("keys", "change", "ann", "nokey", "--name", "x").exit_code == 1
+
     def test_a_key_is_rotated_with_an_overlap(self, run, ann, data):
         """The new key is shown once, with when the old one ends; a key is replaced once."""
         made = run("keys", "new", "ann", "--name", "laptop", "--scopes", "tts:read").stdout
