@@ -1,6 +1,7 @@
 """One place opens every store, by what is written in the settings."""
 
 import importlib.util
+import stat
 
 import pytest
 
@@ -16,6 +17,17 @@ def test_path_opens_the_embedded_store(tmp_path):
     store.close()
     assert isinstance(store, SqliteStore)
     assert (tmp_path / "new" / "gate.db").exists()
+
+
+def test_embedded_store_is_its_owners_alone(tmp_path):
+    """Its files hold who asked for what and from where, and an instance folder is often one that others can read."""
+    store = open_store(tmp_path / "gate.db")
+    store.ping()
+    try:
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    finally:
+        store.close()
+    assert modes == dict.fromkeys(("gate.db", "gate.db-changes", "gate.db-shm", "gate.db-wal"), 0o600)
 
 
 def test_folder_that_cannot_be_made_stops_the_start(tmp_path):

@@ -1,5 +1,7 @@
 """One SQLite file shared by threads and processes: fair turns, a bounded wait, and one kind of error."""
 
+import contextlib
+import os
 import sqlite3
 import threading
 import time
@@ -91,6 +93,9 @@ class SqliteFile:
                 return self._connection
 
     def _open(self) -> sqlite3.Connection:
+        # For its owner alone, also in an instance folder that others may read; SQLite's companions take the same mode.
+        with contextlib.suppress(OSError):  # SQLite says itself what is wrong
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDONLY, 0o600))
         connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             connection.row_factory = sqlite3.Row
