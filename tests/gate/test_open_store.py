@@ -27,7 +27,7 @@ def test_embedded_store_is_its_owners_alone(tmp_path):
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     finally:
         store.close()
-    assert modes == dict.fromkeys(("gate.db", "gate.db-changes", "gate.db-shm", "gate.db-wal"), 0o600)
+    assert modes == dict.fromkeys(("gate.db", "gate.db-shm", "gate.db-wal"), 0o600)
 
 
 def test_folder_that_cannot_be_made_stops_the_start(tmp_path):
