@@ -51,9 +51,8 @@ def budgets_of_caller(characters: int = 1) -> tuple[Charge, ...]:
     """Return what so many characters are charged to: the caller's own budget, and its key's when that has one."""
     principal = gate.principal
     text = services().settings.character_budget(principal.tier)
-    rule = Rule(policy=CHARACTERS, limits=text, cost=characters)
-    charges = gate.admission.charges_for(rule, principal, name=CHARACTERS)
-    return tuple(each for each in charges if each.limit.name != _OF_REQUESTS)
+    charges = gate.admission.charges_for(Rule(policy=CHARACTERS, limits=text), principal, name=CHARACTERS)
+    return tuple(replace(each, cost=characters) for each in charges if each.limit.name != _OF_REQUESTS)
 
 
 def hold_characters(characters: int, *, hold_id: str) -> Held | Refusal:
