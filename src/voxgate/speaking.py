@@ -26,6 +26,14 @@ def open_synthesizer(settings: Settings) -> Synthesizer:
     )
 
 
+def job_threads(settings: Settings) -> int:
+    """Return how many jobs run at once in a process: one more than there are engine processes.
+
+    So every engine has words to speak while a job is claimed, or written to the disk at its end.
+    """
+    return settings.engine_workers + 1
+
+
 def open_worker(
     settings: Settings, queue: JobQueue, synthesizer: Synthesizer, *, clock: Clock, poll_s: float
 ) -> LocalDispatcher:
@@ -34,7 +42,7 @@ def open_worker(
     Raises:
         ConfigurationError: The library for the broker or for the audio's place is not installed.
     """
-    threads, artifacts = settings.engine_workers, open_artifacts(settings, clock)
+    threads, artifacts = job_threads(settings), open_artifacts(settings, clock)
     if settings.jobs != "celery":
         return open_dispatcher(
             queue, synthesizer, artifacts=artifacts, now_ms=clock.now_ms, threads=threads, poll_s=poll_s

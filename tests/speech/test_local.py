@@ -1,8 +1,12 @@
 """The embedded dispatcher: jobs submitted become audio, and those that cannot say why."""
 
-import pytest
-from tests.speech.job_stage import FINGERPRINT, START_MS, Stage, submit
+import threading
 
+import pytest
+from tests.speech.job_stage import FINGERPRINT, PATIENCE_S, START_MS, Stage, submit
+
+from voxgate.settings import Settings
+from voxgate.speaking import open_worker
 from voxgate.speech.errors import SynthesisFailedError
 from voxgate.speech.jobs import open_dispatcher
 from voxgate.speech.jobs.base import JobState
@@ -96,6 +100,17 @@ class TestRunning:
         stage.dispatchers.append(dispatcher)
         stage.wait_for_ends(1)
         assert stage.queue.find(job.id, "ann").error_code == "ATTEMPTS_EXHAUSTED"
+
+    def test_one_job_more_than_there_are_engines_is_under_way(self, stage):
+        """While one job is written to the disk its engine has the words of another to speak."""
+        settings = Settings(data=stage.folder, engine_workers=2)
+        all_three = threading.Barrier(3)
+        stage.speaker.before_segment = lambda _index: all_three.wait(PATIENCE_S)
+        for _ in range(3):
+            submit(stage.queue)
+        stage.dispatchers.append(open_worker(settings, stage.queue, stage.speaker, clock=stage.clock, poll_s=0.02))
+        stage.wait_for_ends(3)
+        assert stage.ends() == ["tts_job_finished"] * 3
 
 
 class TestFailing:

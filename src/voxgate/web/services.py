@@ -27,7 +27,7 @@ from voxgate.gate.stores.watched import watch
 from voxgate.gate.tokens import Signer
 from voxgate.logs import clean_fields
 from voxgate.settings import Settings
-from voxgate.speaking import open_artifacts, open_sender, open_synthesizer
+from voxgate.speaking import job_threads, open_artifacts, open_sender, open_synthesizer
 from voxgate.speech.artifacts import Artifacts
 from voxgate.speech.jobs import Sender, open_dispatcher
 from voxgate.speech.jobs.queue import JobQueue
@@ -188,7 +188,7 @@ def _open_database(settings: Settings) -> Database:
 def _open_background(
     settings: Settings, jobs: JobQueue, synthesizer: Synthesizer, *, artifacts: Artifacts, clock: Clock
 ) -> Background:
-    threads = settings.engine_workers
+    threads = job_threads(settings)
     openers: dict[str, Callable[[], Sender] | None] = {
         "local": partial(open_dispatcher, jobs, synthesizer, artifacts=artifacts, now_ms=clock.now_ms, threads=threads),
         "worker": None,
