@@ -16,6 +16,9 @@ BodyFilter = Callable[[str, dict[str, Any]], dict[str, Any]]
 # Stands in a written body where the request's id will; no id that a client gives can look like it.
 _ID_MARK = "\x00id\x00"
 _ID_BYTES = headers.write_body({"": _ID_MARK})[5:-3]
+# For one wait: the headers, what of the body stands around the id, and how long the body is with an id of ours, so
+# that this number is not written anew each time.
+_Form = tuple[tuple[Header, ...], list[bytes], int, Header]
 # Refusals that say nothing of a moment, such as that of a token that is not one, are few and come often.
 _MAX_KEPT = 256
 
@@ -37,7 +40,7 @@ class WrittenRefusal:
         self._own = tuple(own)
         self._body = body
         self._refusal = refusal
-        self._forms: dict[int | None, tuple[tuple[Header, ...], list[bytes]]] = {}
+        self._forms: dict[int | None, _Form] = {}
 
     def sent(self, request_id: str, *, age_ms: int = 0) -> tuple[list[Header], bytes]:
         """Return headers and body for one request, ``age_ms`` milliseconds after the decision."""
@@ -48,15 +51,20 @@ class WrittenRefusal:
         form = self._forms.get(retry_after_s)
         if form is None:
             form = self._forms[retry_after_s] = self._write(retry_after_s)
-        body = request_id.encode().join(form[1])
-        return [*form[0], ("X-Request-ID", request_id), ("Content-Length", str(len(body)))], body
+        own, around, usual_bytes, length = form
+        body = request_id.encode().join(around)
+        if len(body) != usual_bytes:
+            length = _length(len(body))
+        return [*own, ("X-Request-ID", request_id), length], body
 
-    def _write(self, retry_after_s: int | None) -> tuple[tuple[Header, ...], list[bytes]]:
-        """Return the headers, and what of the body stands around the id, for one wait."""
-        if retry_after_s is None:
-            return self._own, self._body.split(_ID_BYTES)
-        body = self._body.replace(_retry(self._refusal.retry_after_s), _retry(retry_after_s), 1)
-        return (*self._own, ("Retry-After", str(retry_after_s))), body.split(_ID_BYTES)
+    def _write(self, retry_after_s: int | None) -> "_Form":
+        own, body = self._own, self._body
+        if retry_after_s is not None:
+            own = (*own, ("Retry-After", str(retry_after_s)))
+            body = body.replace(_retry(self._refusal.retry_after_s), _retry(retry_after_s), 1)
+        around = body.split(_ID_BYTES)
+        usual_bytes = len(b"".join(around)) + (len(around) - 1) * headers.REQUEST_ID_CHARACTERS
+        return own, around, usual_bytes, _length(usual_bytes)
 
 
 class Writer:
@@ -96,6 +104,10 @@ def write_refusal(
         body=headers.write_body(body),
         refusal=refusal,
     )
+
+
+def _length(size_bytes: int) -> Header:
+    return "Content-Length", str(size_bytes)
 
 
 def _retry(retry_after_s: int | None) -> bytes:
