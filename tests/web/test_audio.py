@@ -89,6 +89,32 @@ class Test200:
         assert fetch(headers={"Range": "bytes=0-9", "If-Range": '"other"'}).status_code == 200
 
 
+class TestLong:
+    """Audio that a slow client can draw out takes one of the few places for such."""
+
+    @pytest.fixture
+    def places(self, app, monkeypatch):
+        monkeypatch.setattr("voxgate.web.audio.PLACELESS_BYTES", 100)
+        return app.extensions["voxgate.streams"]
+
+    def test_place_is_given_back(self, fetch, places):
+        """However often it is fetched."""
+        assert [fetch().status_code for _ in range(places.most + 1)] == [200] * (places.most + 1)
+        assert places.taken == 0
+
+    def test_503_without_a_place(self, fetch, places):
+        """A thread is left for everybody else; a short range and the headers alone need no place."""
+        for _ in range(places.most):
+            assert places.take()
+        answer = fetch()
+        assert (answer.status_code, answer.get_json()["code"]) == (503, "STREAMS_FULL")
+        assert answer.headers["Retry-After"] == "1"
+        assert fetch(headers={"Range": "bytes=0-9"}).status_code == 206
+        assert fetch("HEAD").status_code == 200
+        places.give_back()
+        assert fetch().status_code == 200
+
+
 class Test206:
     def test_one_range(self, fetch):
         """One range of bytes is sent alone, and says what it is."""

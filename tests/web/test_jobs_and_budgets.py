@@ -1,6 +1,9 @@
 """Jobs over HTTP: their bounds, their budget of characters, repeats, waiting and the end at their owner's wish."""
 
+import re
 import threading
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.support.service import ANN, V1, bearer
@@ -476,10 +479,51 @@ class TestWaiting:
         """A thread of the server is left for everybody else."""
         ann = caller(waiters_max=waiters)
         if waiters:
-            ann.app.extensions["voxgate.waiters"].acquire()
+            ann.app.extensions["voxgate.waiters"].take()
         job_id = ann.generate().get_json()["job_id"]
         monkeypatch.setattr("voxgate.web.waiting.time.sleep", lambda _s: pytest.fail("waited"))
         assert ann.get(f"{STATUS}/{job_id}?wait=30").get_json()["status"] == "queued"
+
+    def test_200_early_when_streams_need_the_threads(self, caller, monkeypatch):
+        """Who waits can ask again, a stream would be refused; without a stream everybody waits who may."""
+        ann = caller(waiters_max=2, streams_max=2)
+        waiters, streams = (ann.app.extensions[f"voxgate.{name}"] for name in ("waiters", "streams"))
+        waiters.take()
+        job_id = ann.generate().get_json()["job_id"]
+        slept = []
+
+        def begin_stream(_s):
+            slept.append(streams.taken)
+            streams.take()
+
+        monkeypatch.setattr("voxgate.web.waiting.time.sleep", begin_stream)
+        assert ann.get(f"{STATUS}/{job_id}?wait=30").get_json()["status"] == "queued"
+        assert slept == [0]
+        assert waiters.taken == 1
+
+    def test_guides_loop_ends_with_the_job(self, ann, monkeypatch):
+        """It asks on after an early answer and after a limit, and pauses as long as it is told."""
+        page = (Path(__file__).parents[2] / "docs/guides/jobs-and-budgets.md").read_text(encoding="utf-8")
+        names, naps = {}, []
+        exec(re.search(r"```py\n(.*?)```", page, re.DOTALL)[1], names)  # noqa: S102 -- the project's own page
+
+        def nap(seconds):
+            naps.append(seconds)
+            ann.finish(ann.services.jobs.claim("w"))
+
+        answers = [SimpleNamespace(status_code=429, headers={"Retry-After": "7"})]
+
+        def get(url, *, params, timeout):
+            assert timeout > params["wait"]
+            if answers:
+                return answers.pop()
+            answer = ann.client.get(url, query_string=params | {"wait": 0}, headers=ann.headers)
+            return SimpleNamespace(status_code=200, json=answer.get_json, raise_for_status=lambda: None)
+
+        status_url = ann.generate().get_json()["status_url"]
+        monkeypatch.setattr("time.sleep", lambda seconds: naps.append(seconds) if not naps else nap(seconds))
+        assert names["wait_for_end"](SimpleNamespace(get=get), status_url)["status"] == "done"
+        assert naps == [7, 1]
 
     @pytest.mark.parametrize("wait", ["31", "-1", "1.5", "x", "", "99999999999"])
     def test_400_no_wait(self, ann, wait):

@@ -103,8 +103,8 @@ class SpeechSettings(Group):
         int,
         Setting(
             "VOXGATE_STREAMS_MAX",
-            "Answers of `POST /v1/audio/speech` that one server process sends at once; each holds one of its threads "
-            "as long as its client reads.",
+            "Answers of `POST /v1/audio/speech` that one server process makes at once; each holds one of its threads "
+            "while it is spoken. Audio of more than 32 MiB takes such a place while it is fetched.",
             "streams",
         ),
     ] = Field(default=3, ge=1, le=1_000)

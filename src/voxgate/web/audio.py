@@ -1,5 +1,6 @@
 """Finished audio as an answer: whole, or one range of it, cacheable by its owner alone."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import IO, cast
@@ -8,15 +9,21 @@ from flask import Response, request
 from werkzeug.exceptions import PreconditionFailed
 from werkzeug.wsgi import wrap_file
 
+from voxgate.gate.errors import Refusal
 from voxgate.speech.artifacts import Artifacts
 from voxgate.speech.jobs.base import Job
+from voxgate.web.gathering import PIECE_BYTES, gather
+from voxgate.web.speech_streams import stream_places
+
+BLOCK_BYTES = 1 << 16
+PLACELESS_BYTES = 2 * PIECE_BYTES  # so much the server takes from a thread before the client has taken anything
 
 _ETAG_CHARACTERS = 32
 _WITH_BODY = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT)
 
 
-def send_audio(job: Job, artifacts: Artifacts) -> Response | None:
-    """Return the audio of a finished job, or None when it is no longer there.
+def send_audio(job: Job, artifacts: Artifacts) -> Response | Refusal | None:
+    """Return the audio of a finished job, why it must wait, or None when it is no longer there.
 
     The file's name is made here, from the job's id and format; nothing of it comes from the caller. Where the place of
     the audio signs addresses, a GET is sent there, once its conditions are met; who may have it was decided before.
@@ -34,9 +41,8 @@ def send_audio(job: Job, artifacts: Artifacts) -> Response | None:
     if opened is None:
         return None
     _ignore_unusable_range()
-    response = Response(
-        wrap_file(request.environ, cast("IO[bytes]", opened.file)), mimetype=job.media_type, direct_passthrough=True
-    )
+    blocks = wrap_file(request.environ, cast("IO[bytes]", opened.file), BLOCK_BYTES)
+    response = Response(blocks, mimetype=job.media_type, direct_passthrough=True)
     response.call_on_close(opened.file.close)
     response.content_length = opened.size_bytes
     response.headers.set("Content-Disposition", "attachment", filename=f"voxgate-{job.id[:8]}.{job.output_format}")
@@ -52,7 +58,23 @@ def send_audio(job: Job, artifacts: Artifacts) -> Response | None:
         raise PreconditionFailed
     response.headers["Cache-Control"] = "private, no-cache"
     url = artifacts.sign_url(job.artifact or "") if _wants_body(response) else None
-    return response if url is None else _redirect(response, url)
+    if url is not None:
+        return _redirect(response, url)
+    response.response = gather(iter(cast("Iterable[bytes]", response.response)))
+    response.direct_passthrough = False  # so that its end is told
+    return _with_place(response)
+
+
+def _with_place(response: Response) -> Response | Refusal:
+    """Give an answer that a slow client may draw out one of the few places for such; a short one needs none."""
+    if not _wants_body(response) or (response.content_length or 0) <= PLACELESS_BYTES:
+        return response
+    places = stream_places()
+    if not places.take():
+        response.close()
+        return Refusal("STREAMS_FULL")
+    response.call_on_close(places.give_back)
+    return response
 
 
 def _wants_body(response: Response) -> bool:

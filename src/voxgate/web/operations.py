@@ -150,6 +150,7 @@ _TTS = (
             "JOB_NOT_FOUND",
             "AUDIO_NOT_READY",
             "AUDIO_EXPIRED",
+            "STREAMS_FULL",
             "PRECONDITION_FAILED",
             "RANGE_NOT_SATISFIABLE",
             "STORAGE_UNAVAILABLE",

@@ -3,10 +3,10 @@
 import base64
 import json
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain
+from typing import cast
 
 from flask import Flask, Response, current_app
 
@@ -16,6 +16,8 @@ from voxgate.speech.errors import SynthesisFailedError
 from voxgate.speech.request import SpeechRequest
 from voxgate.speech.streaming import SpeechStream
 from voxgate.web.door import gate
+from voxgate.web.gathering import gather
+from voxgate.web.places import Places
 from voxgate.web.services import services
 
 EXTENSION = "voxgate.streams"
@@ -27,8 +29,13 @@ _log = logging.getLogger("voxgate.web")
 
 
 def limit_streams(app: Flask, streams_max: int) -> None:
-    """Bound how many streams one process sends at once: each holds a thread as long as its client reads."""
-    app.extensions[EXTENSION] = threading.BoundedSemaphore(streams_max)
+    """Bound how many streams one process makes at once: each holds a thread."""
+    app.extensions[EXTENSION] = Places(streams_max)
+
+
+def stream_places() -> Places:
+    """Return the places of this process."""
+    return cast("Places", current_app.extensions[EXTENSION])
 
 
 class OpenedStream:
@@ -37,7 +44,7 @@ class OpenedStream:
     It holds a place, which closing gives to another.
     """
 
-    def __init__(self, stream: SpeechStream, first: bytes, *, places: threading.BoundedSemaphore) -> None:
+    def __init__(self, stream: SpeechStream, first: bytes, *, places: Places) -> None:
         self.stream = stream
         self._first = first
         self._places = places
@@ -63,7 +70,7 @@ class OpenedStream:
         if not self._is_closed:
             self._is_closed = True
             self.stream.close()
-            self._places.release()
+            self._places.give_back()
 
 
 def open_stream(request: SpeechRequest) -> OpenedStream | Refusal:
@@ -72,12 +79,12 @@ def open_stream(request: SpeechRequest) -> OpenedStream | Refusal:
     Returns:
         The stream, or why there is none: too many are under way, or the text cannot be spoken.
     """
-    places: threading.BoundedSemaphore = current_app.extensions[EXTENSION]
+    places = stream_places()
     # Speech is usually over in milliseconds, so waiting a little is better than a refusal.
-    if not places.acquire(timeout=WAIT_S):
+    if not places.take(wait_s=WAIT_S):
         return Refusal("STREAMS_FULL")
     with ExitStack() as undo:
-        undo.callback(places.release)
+        undo.callback(places.give_back)
         try:
             stream = services().synthesizer.stream(request)
             undo.callback(stream.close)
@@ -128,14 +135,23 @@ class _Sent:
     """What the server sends; it calls ``close`` at the end, also when the client has gone."""
 
     def __init__(self, chunks: Iterator[bytes], opened: OpenedStream) -> None:
-        self._chunks = chunks
         self._opened = opened
+        self._clock = services().clock
+        self._began_ms = self._clock.now_ms()
+        self._given_s = 0.0
+        self._pieces = gather(chunks, has_time=self._has_time)
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._chunks
+        for piece in self._pieces:
+            self._given_s = self._opened.stream.duration_s
+            yield piece
 
     def close(self) -> None:
         self._opened.close()
+
+    def _has_time(self) -> bool:
+        """Tell whether who listens from the first byte on has heard less than half of what was given."""
+        return (self._clock.now_ms() - self._began_ms) / 1000 < self._given_s / 2
 
 
 def _keep(chunks: Iterator[bytes], clock: Clock) -> tuple[bytes, bool]:

@@ -123,7 +123,8 @@ def fetch_audio(job_id: str) -> Response:
         return refuse(Refusal("AUDIO_NOT_READY", f"The job is {job.state}; see {_PREFIX}/status/{job.id}."))
     if job.is_expired(services().clock.now_ms()):
         return refuse(Refusal("AUDIO_EXPIRED"))
-    return send_audio(job, services().artifacts) or refuse(Refusal("AUDIO_EXPIRED"))
+    sent = send_audio(job, services().artifacts) or Refusal("AUDIO_EXPIRED")
+    return refuse(sent) if isinstance(sent, Refusal) else sent
 
 
 def _read_wait() -> float | Refusal:
