@@ -9,6 +9,7 @@ from tests.support.databases import (  # noqa: F401 -- fixtures are found by the
     parametrize,
     postgres,
 )
+from tests.support.remembering import _remember  # noqa: F401 -- the same
 
 from voxgate.gate.stores import open_store
 
