@@ -31,6 +31,13 @@ def name_of(path):
     return path.relative_to(ROOT).as_posix()
 
 
+def headings_of(page):
+    """Return the names that links give to the headings of a page."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    found = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in found}
+
+
 def test_every_made_page_is_current(maker):
     """`./dev docs` brings them up to date."""
     assert maker.main("--check") == 0
@@ -100,6 +107,19 @@ def test_every_link_between_pages_leads_somewhere(page):
     """Links are relative, so that they work in a checkout too."""
     links = re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text())
     assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def test_readme_leads_to_every_page():
+    """What is not in the index is not found."""
+    readme = (ROOT / "README.md").read_text()
+    assert not [name_of(page) for page in PAGES if f"]({name_of(page)})" not in readme and page.name != "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_within_a_page_names_a_heading(page):
+    """A link that ends with the name of a part leads to that part."""
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", page.read_text())
+    assert not [(path, part) for path, part in links if part not in headings_of(page.parent / path if path else page)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
