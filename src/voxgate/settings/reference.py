@@ -108,5 +108,6 @@ def _plain(value: object) -> str:
 def _example(attribute: str) -> str:
     field = Settings.model_fields[attribute]
     if field.default_factory is not None or field.default is None:
-        return "2" if _type(attribute) == "integer" else '""'
+        is_none = SETTINGS[attribute].default_doc == "none"  # there is no number that means it
+        return "2" if _type(attribute) == "integer" and not is_none else '""'
     return _plain(field.default) if isinstance(field.default, bool | int | tuple) else f'"{field.default}"'
