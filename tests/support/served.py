@@ -56,6 +56,11 @@ class Process:
         return self._stdout.read_text() + self._stderr.read_text()
 
     @property
+    def pid(self) -> int:
+        """The command's own process."""
+        return self._process.pid
+
+    @property
     def pids(self) -> list[int]:
         """Every living process of its group: the command, its workers, their engines."""
         return [pid for pid, (group, state) in _processes().items() if group == self._process.pid and state != "Z"]

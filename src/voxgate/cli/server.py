@@ -33,6 +33,7 @@ SERVICES = "voxgate.services"
 APPLICATION = "voxgate.cli.server:make_application"
 BLOCKING_THREADS = 4  # measured: with 8 a worker's slowest answers take half a second
 STOP_TIMEOUT_S = 10
+SUCCESSION_S = 5.0  # a worker that is renewed answers beside its successor so long, and lets connections go
 HEADERS_TIMEOUT_MS = 10_000  # of a client that sends its headers drop by drop, or keeps a connection for nothing
 BACKLOG = 1024  # connections that wait to be taken, and that all workers together take at once
 _POLL_S = 0.02
@@ -81,15 +82,17 @@ class Server:
             importlib.import_module(APPLICATION_ROOM)
             plain = self._serve_plain(port)
             _readiness.make()
+            _succession.make()
             granian = _make_granian(self._settings, port, self._tls)
-            granian.on_startup(partial(self._stop_gently, granian))
+            granian.on_startup(partial(self._take_signals, granian))
+            granian.on_reload(_renew_succession)
             threading.Thread(target=self._announce, args=(granian, port), daemon=True).start()
             try:
                 granian.serve()
             finally:
                 self._is_ending.set()
-                _readiness.drop()
-                _lifeline.drop()
+                for line in (_succession, _readiness, _lifeline):
+                    line.drop()
                 if plain is not None:
                     plain.join()
         return 0 if self._has_answered.is_set() else 1
@@ -104,10 +107,11 @@ class Server:
             self._plain_port = int(held.getsockname()[1])
             return serve_plain(held, tls_port=tls_port, hold=partial(_lifeline.hold, _stop_worker))
 
-    def _stop_gently(self, granian: "AbstractServer[Any]") -> None:
-        """Let a stop be told before it comes: workers are not ready for a while, and then end; a second one is at once.
+    def _take_signals(self, granian: "AbstractServer[Any]") -> None:
+        """Let a stop be told before it comes, and a renewal be looked at first.
 
-        Called when the server has set its own handlers of signals. Ctrl-C stops at once: it reaches the workers too.
+        After SIGTERM workers are not ready for a while, and then end; a second one is at once. Called when the server
+        has set its own handlers of signals. Ctrl-C stops at once: it reaches the workers too.
         """
         drain_s = self._settings.drain_seconds
 
@@ -121,7 +125,23 @@ class Server:
             else:
                 granian.signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
+        def renew(*_: object) -> None:
+            if self._has_answered.is_set() and not self._is_draining and self._can_renew():
+                granian.signal_handler_reload()  # type: ignore[no-untyped-call]
+
         signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGHUP, renew)
+
+    def _can_renew(self) -> bool:
+        """Say whether new workers could start, so that what is wrong ends nothing that still serves."""
+        try:
+            settings = load_settings()
+            check_edge(settings)
+            _open_tls(settings)
+        except (VoxgateError, OSError) as error:
+            click.echo(f"Error: {error}; what runs goes on as it was", err=True)
+            return False
+        return True
 
     def _announce(self, granian: "AbstractServer[Any]", port: int) -> None:
         """Say where the service is, once it really answers."""
@@ -147,12 +167,18 @@ class Server:
         sys.stdout.flush()
 
 
+def _renew_succession() -> None:
+    _succession.drop()
+    _succession.make()
+
+
 def _stop_worker() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 _lifeline = Lifeline()
 _readiness = Lifeline()  # dropped while the server still answers, so that whoever asks for readiness goes elsewhere
+_succession = Lifeline()  # dropped when another worker takes over, so that clients come to it with their next request
 
 
 def check_edge(settings: Settings) -> None:
@@ -188,7 +214,7 @@ def make_application() -> "WSGIApplication":
         settings = load_settings()
         configure_logs(settings.log_level, security_log=security_log(settings))
         from voxgate.web.app import create_served_app  # noqa: PLC0415 -- only a server needs it
-        from voxgate.web.leaving import leave  # noqa: PLC0415
+        from voxgate.web.leaving import leave, let_go  # noqa: PLC0415
 
         app = create_served_app()
     except (VoxgateError, OSError) as error:
@@ -196,6 +222,7 @@ def make_application() -> "WSGIApplication":
         os.kill(os.getppid(), signal.SIGTERM)  # before the exit, which would be taken for a crash and tried again
         raise SystemExit(1) from error
     _readiness.hold(partial(leave, app))
+    _succession.hold(partial(let_go, app))
     # A forked worker does not run what is registered with atexit.
     Finalize(app, app.extensions[SERVICES].close, exitpriority=1)
     return app
@@ -228,6 +255,7 @@ def _make_granian(settings: Settings, port: int, tls: "TlsFiles | None") -> "Abs
         workers=settings.workers,
         blocking_threads=BLOCKING_THREADS,
         respawn_failed_workers=True,
+        respawn_interval=SUCCESSION_S,
         workers_kill_timeout=STOP_TIMEOUT_S,
         log_level=LogLevels.warning,
         log_dictconfig=_SERVER_LOG,

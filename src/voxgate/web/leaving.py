@@ -14,6 +14,11 @@ EXTENSION = "voxgate.leaving"
 def leave(app: Flask) -> None:
     """Begin to leave; requests are answered as before until the server stops."""
     app.extensions[EXTENSION] = True
+    let_go(app)
+
+
+def let_go(app: Flask) -> None:
+    """Let each connection go with its next answer, so that its client comes to another worker."""
     inner = app.wsgi_app
 
     def closing(environ: dict[str, Any], start_response: "StartResponse") -> "Iterable[bytes]":
