@@ -21,8 +21,8 @@ def api_key(ann):
 def introspect(client, auth_headers):
     """Ask what a token is worth, as ann unless told."""
 
-    def ask(token, headers=auth_headers):
-        answer = client.post("/oauth/introspect", data={"token": token}, headers=headers)
+    def ask(token, headers=auth_headers, **form):
+        answer = client.post("/oauth/introspect", data={"token": token, **form}, headers=headers)
         assert answer.status_code == 200, answer.get_json()
         assert answer.headers["Cache-Control"] == "no-store"
         return answer.get_json()
@@ -90,6 +90,31 @@ class TestIntrospect:
         assert introspect(made["api_key"])["exp"] == clock.now_ms() // 1000 + 60
         clock.advance(60)
         assert introspect(made["api_key"]) == {"active": False}
+
+    def test_bound_key_tells_its_networks_and_is_worth_nothing_elsewhere(
+        self, introspect, client, auth_headers, tokens
+    ):
+        """Whoever decides by the answer decides as the gate does."""
+        terms = {"name": "bound", "allowed_networks": ["192.0.2.0/24", "2001:db8::/32"]}
+        key = client.post(f"{V1}/auth/api-keys", json=terms, headers=auth_headers).get_json()["api_key"]
+        assert introspect(key)["allowed_networks"] == ["192.0.2.0/24", "2001:db8::/32"]
+        for inside in ("192.0.2.7", "::ffff:192.0.2.7", "2001:db8::7", ""):
+            assert introspect(key, client_address=inside)["active"]
+        for outside in ("192.0.3.7", "2001:db9::7", "somewhere"):
+            assert introspect(key, client_address=outside) == {"active": False}
+        assert "allowed_networks" not in introspect(tokens["api_key"], client_address="192.0.3.7")
+
+    def test_used_refresh_token_is_inactive(self, introspect, client, tokens):
+        """Its successor is not."""
+        new = client.post(f"{V1}/auth/refresh", headers=bearer(tokens["refresh_token"])).get_json()
+        client.post(f"{V1}/auth/refresh", headers=bearer(new["refresh_token"]))
+        assert introspect(tokens["refresh_token"]) == {"active": False}
+        assert introspect(new["refresh_token"])["active"]
+
+    def test_idle_session_is_inactive(self, introspect, tokens, api_key, clock):
+        """Its refresh token would be refused."""
+        clock.advance(8 * 86_400)
+        assert introspect(tokens["refresh_token"], {"X-API-Key": api_key}) == {"active": False}
 
     def test_administrator_sees_every_token(self, introspect, tokens, bob_headers, services):
         """A resource server introspects with the credential of an administrator."""

@@ -1,12 +1,13 @@
 """What a token is worth right now: read by its signature and from SQL, without a use of it being counted."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voxgate.accounts.directory import SqlDirectory
 from voxgate.gate import api_keys
 from voxgate.gate.clock import Clock
 from voxgate.gate.errors import Refusal
+from voxgate.gate.networks import address_bits, network_bits
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.tokens import REFRESH_PREFIX, Signer
 
@@ -21,7 +22,8 @@ class TokenInfo:
         record_id: Its session, or the id of the key.
         scopes: What it may do; empty means everything that the account may do.
         expires_at_ms: Its end, milliseconds since the epoch, or None.
-        token_id: ``jti`` of an access token, else the record.
+        token_id: ``jti`` of an access token; of a refresh token its session and number; of a key its id.
+        networks: Where a key may be used from; empty means everywhere.
     """
 
     kind: CredentialKind
@@ -30,6 +32,11 @@ class TokenInfo:
     scopes: frozenset[str]
     expires_at_ms: int | None
     token_id: str
+    networks: tuple[str, ...] = ()
+
+    def opens_from(self, address: str) -> bool:
+        """Tell whether it may be used by a client of this address."""
+        return not self.networks or address_bits(address).startswith(tuple(map(network_bits, self.networks)))
 
 
 class Introspection:
@@ -54,19 +61,19 @@ class Introspection:
             found = self._look_at_refresh(token)
         else:
             found = self._look_at_access(token)
-        if found is None:
+        if found is None or (found.expires_at_ms is not None and found.expires_at_ms <= self._clock.now_ms()):
             return None
         account = self._directory.find_account(found.subject)
         return found if account is not None and account.is_active else None
 
     def _look_at_access(self, token: str) -> TokenInfo | None:
         claims = self._signer.verify_access(token, now_ms=self._clock.now_ms())
-        if isinstance(claims, Refusal) or self._live_until(claims.session_id, claims.subject) is None:
+        found = None if isinstance(claims, Refusal) else self._find_session(claims.session_id)
+        if isinstance(claims, Refusal) or found is None or found.subject != claims.subject:
             return None
-        return TokenInfo(
+        return replace(
+            found,
             kind=CredentialKind.ACCESS,
-            subject=claims.subject,
-            record_id=claims.session_id,
             scopes=claims.scopes,
             expires_at_ms=claims.expires_at_ms,
             token_id=claims.token_id,
@@ -74,27 +81,33 @@ class Introspection:
 
     def _look_at_refresh(self, token: str) -> TokenInfo | None:
         claims = self._signer.verify_refresh(token)
-        session = None if isinstance(claims, Refusal) else self._directory.find_session(claims.session_id)
-        if isinstance(claims, Refusal) or session is None or claims.counter < session.generation:
+        if isinstance(claims, Refusal):
             return None
-        until_ms = self._live_until(session.session_id, session.subject)
-        if until_ms is None:
+        found = self._find_session(claims.session_id, counter=claims.counter)
+        return None if found is None else replace(found, scopes=claims.scopes)
+
+    def _find_session(self, session_id: str, *, counter: int | None = None) -> TokenInfo | None:
+        """Return a live session as its refresh token is told, the newest or that of a number; None for a used one."""
+        session = self._directory.find_session(session_id)
+        if session is None or session.is_ended or (counter is not None and counter < session.generation):
             return None
+        until_ms = min(session.expires_at_ms, session.idle_ends_at_ms or session.expires_at_ms)
+        if until_ms <= self._clock.now_ms():
+            return None
+        number = session.generation if counter is None else counter
         return TokenInfo(
             kind=CredentialKind.REFRESH,
             subject=session.subject,
-            record_id=session.session_id,
-            scopes=claims.scopes,
+            record_id=session_id,
+            scopes=frozenset(),
             expires_at_ms=until_ms,
-            token_id=f"{session.session_id}.{claims.counter}",
+            token_id=f"{session_id}.{number}",
         )
 
     def _look_at_key(self, text: str) -> TokenInfo | None:
         parsed = api_keys.parse_key(text)
         key = None if parsed is None else self._directory.find_key(parsed.key_id)
-        if parsed is None or key is None or not hmac.compare_digest(parsed.digest, key.digest):
-            return None
-        if key.is_ended or (key.expires_at_ms is not None and key.expires_at_ms <= self._clock.now_ms()):
+        if parsed is None or key is None or key.is_ended or not hmac.compare_digest(parsed.digest, key.digest):
             return None
         return TokenInfo(
             kind=CredentialKind.API_KEY,
@@ -103,13 +116,5 @@ class Introspection:
             scopes=key.scopes,
             expires_at_ms=key.expires_at_ms,
             token_id=key.key_id,
+            networks=key.networks,
         )
-
-    def _live_until(self, session_id: str, subject: str) -> int | None:
-        """Return the end of a session that lives and belongs to an account, or None."""
-        session = self._directory.find_session(session_id)
-        if session is None or session.is_ended or session.subject != subject:
-            return None
-        idle_ms = session.idle_ends_at_ms
-        until_ms = session.expires_at_ms if idle_ms is None else min(idle_ms, session.expires_at_ms)
-        return until_ms if self._clock.now_ms() < until_ms else None

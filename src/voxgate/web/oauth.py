@@ -54,7 +54,9 @@ def introspect() -> Response:
     if isinstance(token, Refusal):
         return refuse(token)
     found = _introspection().look(token)
-    if found is None or not _may_see(found):
+    address = request.form.get("client_address")
+    # The gate refuses a key elsewhere; who decides by this answer, decides alike once it says where the client is.
+    if found is None or not _may_see(found) or (address and not found.opens_from(address)):
         return _tell_worth(IntrospectionAnswer(active=False))
     signer = services().signer
     is_access = found.kind is CredentialKind.ACCESS
@@ -69,6 +71,7 @@ def introspect() -> Response:
             aud=signer.audience if is_access else None,
             iss=signer.issuer if is_access else None,
             jti=found.token_id,
+            allowed_networks=list(found.networks) or None,
         )
     )
 

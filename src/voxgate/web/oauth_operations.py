@@ -20,7 +20,7 @@ OAUTH_OPERATIONS = (
         "See what an own token is worth; administrators see every token",
         {200: schemas.IntrospectionAnswer},
         credentials=ANY,
-        form=schemas.TokenForm,
+        form=schemas.IntrospectionForm,
         codes=_FORM,
     ),
     Operation(

@@ -14,6 +14,15 @@ class TokenForm(Body):
     token_type_hint: str | None = Field(default=None, description="Not needed: a token says what it is.")
 
 
+class IntrospectionForm(TokenForm):
+    """A token, as a form, and who has shown it."""
+
+    client_address: str | None = Field(
+        default=None,
+        description="Address of the client that has shown the token; one that it may not come from: inactive.",
+    )
+
+
 class IntrospectionAnswer(Answer):
     """What a token is worth (RFC 7662, section 2.2); only `active` when it is worth nothing to the caller."""
 
@@ -26,6 +35,9 @@ class IntrospectionAnswer(Answer):
     aud: str | None = None
     iss: str | None = None
     jti: str | None = None
+    allowed_networks: list[str] | None = Field(
+        default=None, description="Where an API key may be used from; absent for everywhere."
+    )
 
 
 class JwksAnswer(Answer):
