@@ -96,6 +96,20 @@ def test_leaked_key_is_told(run, listed, data):
     assert events[1]["leaked"]
 
 
+def test_leaked_key_that_signs_ends_in_one_command(run, listed, data):
+    """The key of refresh tokens, which came from it, is made anew, also where its file is gone already."""
+    (old,) = listed()
+    assert run("signing", "rotate", "--overlap", "0").exit_code == 0
+    before = json.loads((data / "signing.json").read_text())["refresh"]
+    done = run("signing", "rotate", "--leaked")
+    assert done.exit_code == 0, done.output
+    assert "has ended, and every refresh token with it" in done.output
+    assert len(listed()) == 1
+    assert old not in listed()
+    assert json.loads((data / "signing.json").read_text())["refresh"] != before
+    assert json.loads((data / "security.log").read_text().splitlines()[-1])["leaked"]
+
+
 def test_key_whose_overlap_is_over_is_shown_as_ended(run, listed, data):
     """Until the next change takes it out of the file."""
     (old,) = listed()
@@ -112,7 +126,7 @@ def test_key_that_signs_is_not_retired(run, listed):
     (old,) = listed()
     refused = run("signing", "retire", old)
     assert refused.exit_code == 1
-    assert "voxgate signing rotate --overlap 0" in refused.output
+    assert "voxgate signing rotate --leaked" in refused.output
 
 
 def test_unknown_key_and_bad_time_are_refused(run):

@@ -6,6 +6,7 @@ from flask import Flask, jsonify
 from voxgate.gate.errors import ConfigurationError
 from voxgate.gate.flask import Gate, Parts
 from voxgate.gate.flask.cookies import Cookies
+from voxgate.gate.flask.csrf import Csrf
 from voxgate.testing import FakeClock
 
 SECRET = "a secret of the tests that is long enough, 0123456789"
@@ -288,6 +289,15 @@ class TestCsrf:
         assert len(theirs) == 2
         for token in theirs:
             assert client.post("/me", headers={**session["cookie"], "X-CSRF-Token": token}).status_code == 403
+
+    def test_the_token_ends_with_the_key_that_has_leaked(self):
+        """The key is asked for each time, so that a new one needs no restart."""
+        keys = [b"1" * 32]
+        csrf = Csrf(lambda: keys[0])
+        sent = {"REQUEST_METHOD": "POST", "HTTP_X_CSRF_TOKEN": csrf.token("s1")}
+        assert csrf.check(sent, "s1", trusted=()) is None
+        keys[0] = b"2" * 32
+        assert csrf.check(sent, "s1", trusted=()).code == "CSRF_FAILED"
 
     def test_reading_needs_no_proof(self, client, session):
         """GET changes nothing, and CORS keeps its answer from other pages."""

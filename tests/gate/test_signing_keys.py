@@ -271,6 +271,16 @@ class TestRemovedKey:
         assert place.retire(old, is_leaked=True)
         assert process().signer.verify_refresh(refresh) == INVALID
 
+    def test_leaked_key_that_signs_is_replaced_at_once(self, process, place):
+        """Its tokens and every refresh token are refused, whatever the overlap; the new key signs."""
+        ours = process()
+        access, refresh = ours.issue(), ours.signer.issue_refresh("s1")
+        place.rotate(overlap_s=60, is_leaked=True)
+        now = process()
+        assert not now.accepts(access)
+        assert now.signer.verify_refresh(refresh) == INVALID
+        assert now.accepts(now.issue())
+
 
 class TestFiles:
     def test_setting_of_another_algorithm_makes_a_key_and_keeps_the_old(self, process, place):

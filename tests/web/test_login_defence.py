@@ -6,6 +6,7 @@ from tests.support.service import ANN, BOB, V1
 from voxgate.accounts.database import DatabaseUnavailableError
 from voxgate.accounts.passwords import HASHING_BUSY
 from voxgate.gate.errors import StoreUnavailableError
+from voxgate.web.services import key_folder
 
 REGISTER, LOGIN, PASSWORD = f"{V1}/auth/register", f"{V1}/auth/login", f"{V1}/auth/password"
 DEVICE = "X-Device-Token"
@@ -206,6 +207,17 @@ class TestKnownDevice:
         clock.advance(15_552_000)
         guess(wide, 3)
         assert attempt(wide, device=device).status_code == 429
+
+    def test_it_ends_with_the_key_that_has_leaked(self, wide, device, clock):
+        """Whoever has the key could make tokens of devices, so those of it are worth nothing, without a restart."""
+        services = wide.application.extensions["voxgate.services"]
+        key_folder(services.settings, clock).rotate(overlap_s=0, is_leaked=True)
+        guess(wide, 3)
+        assert attempt(wide, device=device).status_code == 429
+        clock.advance(3600)
+        renewed = attempt(wide).headers[DEVICE]
+        guess(wide, 3)
+        assert attempt(wide, device=renewed).status_code == 200
 
     def test_it_opens_nothing_by_itself(self, wide, device):
         """The password is still needed, and a failure gives no new token."""

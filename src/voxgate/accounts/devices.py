@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from voxgate.gate import base62
@@ -35,11 +36,12 @@ class Devices:
     counters of their own, so that a stranger's guesses do not shut the owner out.
 
     Args:
-        key: Secret key of the service for this purpose, at least 32 bytes.
+        key: Gives the secret key of the service for this purpose, at least 32 bytes; asked each time, because a key
+            that has leaked is replaced while the service runs.
         clock: Source of time.
     """
 
-    def __init__(self, key: bytes, *, clock: Clock) -> None:
+    def __init__(self, key: Callable[[], bytes], *, clock: Clock) -> None:
         self._key = key
         self._clock = clock
 
@@ -65,5 +67,5 @@ class Devices:
         return Device(subject, device_id) if int(ends_s) * 1000 > self._clock.now_ms() else None
 
     def _mac(self, claims: str) -> str:
-        mac = hmac.digest(self._key, claims.encode(), hashlib.sha256)
+        mac = hmac.digest(self._key(), claims.encode(), hashlib.sha256)
         return base62.encode(int.from_bytes(mac[:16], "big"), length=22)

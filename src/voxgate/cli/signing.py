@@ -55,19 +55,27 @@ def new(*, algorithm: str | None, data: str | None) -> None:
     metavar="TIME",
     help="How long tokens of the old key are accepted; 0 ends them at once.",
 )
+@click.option(
+    "--leaked",
+    is_flag=True,
+    help="Somebody else knows the key: it ends at once, refresh tokens with it, and everybody logs in again.",
+)
 @data_option
-def rotate(*, algorithm: str | None, overlap: str, data: str | None) -> None:
-    """Sign with another key from now on; nobody is logged out."""
+def rotate(*, algorithm: str | None, overlap: str, leaked: bool, data: str | None) -> None:
+    """Sign with another key from now on; nobody is logged out, unless the old one has leaked."""
     try:
         overlap_s = read_duration(overlap)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--overlap") from error
     with _opened(data) as folder:
         old = folder.read().signing
-        key = folder.rotate(overlap_s=overlap_s, algorithm=algorithm)
+        key = folder.rotate(overlap_s=overlap_s, algorithm=algorithm, is_leaked=leaked)
         ends_ms = SystemClock().now_ms() + overlap_s * 1000
-        _tell(key, "signs", replaces=old.kid)
+        _tell(key, "signs", replaces=old.kid, leaked=leaked or None)
     click.echo(f"key {key.kid} ({key.algorithm}) signs")
+    if leaked:
+        click.echo(f"key {old.kid} ({old.algorithm}) has ended, and every refresh token with it")
+        return
     click.echo(f"key {old.kid} ({old.algorithm}) verifies until {_text_of(ends_ms)}")
 
 
@@ -85,7 +93,9 @@ def retire(*, kid: str, leaked: bool, data: str | None) -> None:
         if found is None:
             raise click.ClickException(f"there is no key {kid!r}; 'voxgate signing list' shows them all")
         if not folder.retire(kid, is_leaked=leaked):
-            raise click.ClickException(f"key {kid} signs; replace it first: voxgate signing rotate --overlap 0")
+            raise click.ClickException(
+                f"key {kid} signs; replace it, and end it at once: voxgate signing rotate --leaked"
+            )
         _tell(found, "retired", leaked=leaked or None)
     click.echo(f"key {kid} is retired")
 

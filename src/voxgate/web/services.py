@@ -158,7 +158,7 @@ def open_services(
         directory=SqlDirectory(database),
         signer=signer,
         hasher=hasher,
-        devices=Devices(signer.derive_key("device"), clock=clock),
+        devices=Devices(partial(_device_key, signer, clock), clock=clock),
         accounts=Accounts(database, store, hasher=hasher, clock=clock, profile=_rules(settings), policies=policies),
         sessions=Sessions(database, store, signer, clock=clock, lifetime=_lifetime(settings)),
         api_keys=ApiKeys(database, store, clock=clock, policies=policies),
@@ -223,3 +223,8 @@ def _open_signer(settings: Settings, clock: Clock) -> Signer:
         access_expires_s=settings.jwt_access_token_expires_s,
         leeway_s=settings.jwt_leeway_s,
     )
+
+
+def _device_key(signer: Signer, clock: Clock) -> bytes:
+    signer.keys.look(clock.now_ms())  # a login shows no token, so nothing else has looked at the keys
+    return signer.derive_key("device")

@@ -7,7 +7,7 @@ where the client says neither, a signed token that only a reader of our answers 
 import base64
 import hmac
 import secrets
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any
 
 from voxgate.gate.errors import Refusal
@@ -26,10 +26,10 @@ class Csrf:
     """Tells requests that a page of ours has sent from forged ones; no input, no output, nothing stored.
 
     Args:
-        key: Signs tokens, 256 bits.
+        key: Gives what signs tokens, 256 bits; asked each time, because a key that has leaked is replaced.
     """
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: Callable[[], bytes]) -> None:
         self._key = key
 
     def token(self, session_id: str) -> str:
@@ -64,7 +64,7 @@ class Csrf:
         return hmac.compare_digest(mac.encode(), self._mac(session_id, nonce).encode())
 
     def _mac(self, session_id: str, nonce: str) -> str:
-        mac = hmac.digest(self._key, f"{session_id}.{nonce}".encode(), "sha256")
+        mac = hmac.digest(self._key(), f"{session_id}.{nonce}".encode(), "sha256")
         return base64.urlsafe_b64encode(mac).decode().rstrip("=")
 
 

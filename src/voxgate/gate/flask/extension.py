@@ -252,7 +252,7 @@ class Gate(BrowserSessions):
 def _browsers_of(config: GateConfig, signer: Signer) -> Browsers:
     cookies = config.cookies
     cors = Cors(config.cors_origins, takes_cookies=cookies.are_taken)
-    return Browsers(cors=cors, cookies=cookies, csrf=Csrf(signer.derive_key("csrf")))
+    return Browsers(cors=cors, cookies=cookies, csrf=Csrf(functools.partial(signer.derive_key, "csrf")))
 
 
 def _guard(rule: Rule, view: View[P, R]) -> View[P, R]:

@@ -110,12 +110,13 @@ class KeyFolder:
         with self._changing() as content:
             return self._add(content, read_algorithm(algorithm))
 
-    def rotate(self, *, overlap_s: int, algorithm: str | None = None) -> SigningKey:
+    def rotate(self, *, overlap_s: int, algorithm: str | None = None, is_leaked: bool = False) -> SigningKey:
         """Sign with another key from now on: the newest that has been made for it, else a new one.
 
         Args:
             overlap_s: How long the tokens of the old key are still accepted, in seconds; 0 ends them at once.
             algorithm: Of the new key; by default that of the old one.
+            is_leaked: End the old key at once, whatever the overlap, and make the key of refresh tokens anew.
         """
         wanted = None if algorithm is None else read_algorithm(algorithm)
         with self._changing() as content:
@@ -123,7 +124,9 @@ class KeyFolder:
             kind = wanted or (old.algorithm if old else Algorithm.HS256)
             waiting = [jwk["kid"] for jwk in content["keys"] if _is_waiting(jwk, content) and jwk["alg"] == kind]
             if old is not None:
-                _end(content, old.kid, self._clock.now_ms() + overlap_s * 1000)
+                _end(content, old.kid, _ENDED_MS if is_leaked else self._clock.now_ms() + overlap_s * 1000)
+            if is_leaked:
+                content["refresh"] = encode(secrets.token_bytes(MIN_KEY_BYTES))
             content["current"] = waiting[-1] if waiting else self._add(content, kind).kid
             return self._read_key(next(jwk for jwk in content["keys"] if jwk["kid"] == content["current"]))
 
