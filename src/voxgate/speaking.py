@@ -9,6 +9,7 @@ from voxgate.settings import Settings
 from voxgate.speech.artifacts import Artifacts
 from voxgate.speech.engines.registry import Engines, open_engines
 from voxgate.speech.engines.setup import CommandVoice
+from voxgate.speech.errors import TwoVoicesError
 from voxgate.speech.jobs import Sender, open_celery_dispatcher, open_celery_sender, open_dispatcher
 from voxgate.speech.jobs.local import LocalDispatcher
 from voxgate.speech.jobs.queue import JobQueue
@@ -73,15 +74,23 @@ def _celery(settings: Settings) -> Iterator[str]:
 
 
 def open_engines_of(settings: Settings, *, workers: int) -> Engines:
-    """Return every engine, with the voices that the settings bring; processes start when first needed."""
-    return open_engines(
-        workers=workers,
-        voices_folder=settings.voices_folder,
-        command_voices=tuple(
-            CommandVoice(name, terms.argv, terms.language, terms.style, terms.gender)
-            for name, terms in settings.command_voices.items()
-        ),
-    )
+    """Return every engine, with the voices that the settings bring; processes start when first needed.
+
+    Raises:
+        ConfigurationError: A voice that the operator has added has the name of another one.
+    """
+    try:
+        return open_engines(
+            workers=workers,
+            voices_folder=settings.voices_folder,
+            command_voices=tuple(
+                CommandVoice(name, terms.argv, terms.language, terms.style, terms.gender)
+                for name, terms in settings.command_voices.items()
+            ),
+        )
+    except TwoVoicesError as error:
+        setting = "VOXGATE_COMMAND_VOICES" if error.name in settings.command_voices else "VOXGATE_VOICES"
+        raise ConfigurationError(setting, str(error)) from error
 
 
 def open_artifacts(settings: Settings, clock: Clock) -> Artifacts:

@@ -3,12 +3,14 @@
 import shutil
 import socket
 import sqlite3
+import sys
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
 from tests.support.servers import running
+from tests.support.voices import make_piper_voice
 
 from voxgate.accounts.database import Database
 from voxgate.cli import checks
@@ -223,11 +225,28 @@ class TestFindings:
             (finding,) = check_port(Settings(data=data, port=taken.getsockname()[1]))
         assert finding.state is State.OK
 
+
+class TestSpeech:
+    """The engines that the service would open, each by itself."""
+
+    @pytest.fixture
+    def look(self, data):
+        """Examine the engines with other settings; returns state, text and mend by name, failures over the rest."""
+
+        def call(**settings):
+            found = {}
+            for finding in checks.check_speech(Settings(data=data, **settings)):
+                if finding.name not in found or finding.state is not State.OK:
+                    found[finding.name] = finding
+            return found
+
+        return call
+
     @pytest.mark.parametrize("where", ["open_engines", "synthesize"])
-    def test_an_engine_that_does_not_speak_fails(self, data, monkeypatch, where):
+    def test_an_engine_that_does_not_speak_fails(self, look, monkeypatch, where):
         """With the command that brings it back."""
         target = {
-            "open_engines": "voxgate.speech.engines.registry.open_engines",
+            "open_engines": "voxgate.speaking.open_engines",
             "synthesize": "voxgate.speech.synthesis.Synthesizer.synthesize",
         }[where]
 
@@ -235,6 +254,48 @@ class TestFindings:
             raise EngineError("engine_unavailable", "no library")
 
         monkeypatch.setattr(target, refuse)
-        (finding,) = checks.check_speech(Settings(data=data))
+        finding = next(iter(look().values()))
         assert finding.state is State.FAIL
         assert "pip install" in finding.mend
+
+    def test_voices_of_the_settings_are_tried(self, look, data):
+        """A model of the folder and a program speak; each engine has its state."""
+        make_piper_voice(data / "voices", "tiny")
+        script = "import sys, wave; w = wave.open('/dev/stdout', 'wb'); w.setparams((1, 2, 8000, 0, 'NONE', ''))"
+        found = look(command_voices={"hum": {"argv": (sys.executable, "-c", f"{script}; w.writeframes(bytes(8000))")}})
+        for name in ("speech, espeak", "speech, piper", "speech, command", "formats"):
+            assert found[name].state is State.OK, found[name]
+
+    def test_a_voice_that_is_broken_fails_by_its_name(self, look, data):
+        """A model that is none and a program that is not there, beside an engine that speaks."""
+        make_piper_voice(data / "voices", "tiny").write_bytes(b"no model")
+        found = look(command_voices={"gone": {"argv": ("no-such-program",)}})
+        assert found["speech, espeak"].state is State.OK
+        assert found["speech, piper"].state is found["speech, command"].state is State.FAIL
+        assert "voice tiny" in found["speech, piper"].text
+        assert "there is no program no-such-program" in found["speech, command"].text
+        assert "VOXGATE_COMMAND_VOICES" in found["speech, command"].mend
+
+    def test_two_voices_of_one_name_fail(self, look):
+        """The service would not start, and the setting to change is named."""
+        (finding,) = look(command_voices={"Kore": {"argv": ("cat",)}}).values()
+        assert (finding.state, "VOXGATE_COMMAND_VOICES" in finding.mend) == (State.FAIL, True)
+        assert "a voice named Kore" in finding.text
+
+    def test_voices_that_are_not_listed_are_told(self, look, data, monkeypatch):
+        """A model without its description, models without what speaks them, and a folder that is not there."""
+        folder = data / "voices"
+        make_piper_voice(folder, "tiny")
+        (folder / "alone.onnx").write_bytes(b"x")
+        assert "alone.onnx has no readable description" in look()["voices"].text
+        (folder / "alone.onnx").unlink()
+        monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+        found = look()
+        assert "voxgate[piper]" in found["voices"].mend
+        assert "speech, piper" not in found
+        assert "there is no folder" in look(voices=data / "nowhere")["voices"].text
+
+    def test_formats_that_are_not_installed_are_told(self, look, monkeypatch):
+        """With the extra that brings them."""
+        monkeypatch.setattr("voxgate.speech.synthesis.installed_formats", lambda: ("wav", "mp3", "pcm"))
+        assert "aac (extra aac)" in look()["formats"].text

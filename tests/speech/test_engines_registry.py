@@ -54,7 +54,7 @@ def test_two_voices_of_one_name_are_refused(engines: Engines):
     """A name must mean one voice."""
     tone: Engine = engines.engine_of(engines.find_voice("tone"))
     second = type("Second", (type(tone),), {"name": "second"})()
-    with pytest.raises(SpeechError, match="same name"):
+    with pytest.raises(SpeechError, match="tone and second both have a voice named tone"):
         Engines([tone, second], engines.program)
 
 

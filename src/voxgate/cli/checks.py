@@ -1,6 +1,5 @@
 """What the doctor looks at: each check gives findings, each finding its state and the command that mends it."""
 
-import io
 import os
 import shutil
 import sqlite3
@@ -169,28 +168,10 @@ def _mend_store(settings: Settings) -> str:
 
 
 def check_speech(settings: Settings) -> Iterator[Finding]:
-    """Let an engine speak one word."""
-    from voxgate.speech.engines.registry import open_engines  # noqa: PLC0415 -- starts processes; the last of the checks
-    from voxgate.speech.errors import SpeechError  # noqa: PLC0415
-    from voxgate.speech.request import SpeechRequest  # noqa: PLC0415
-    from voxgate.speech.synthesis import Synthesizer  # noqa: PLC0415
+    """Let every engine speak a word."""
+    from voxgate.cli import speech_checks  # noqa: PLC0415 -- starts processes; the last of the checks
 
-    reinstall = "python3 -m pip install --force-reinstall espeakng-loader"
-    try:
-        engines = open_engines(workers=1)
-    except SpeechError as error:
-        yield Finding(State.FAIL, "speech", str(error), reinstall)
-        return
-    synthesizer = Synthesizer(engines, max_audio_s=60, segment_deadline_s=settings.segment_deadline_s)
-    try:
-        made = synthesizer.synthesize(SpeechRequest(text="Hello."), io.BytesIO())
-    except SpeechError as error:
-        yield Finding(State.FAIL, "speech", str(error), reinstall)
-    else:
-        text = f"{len(synthesizer.voices())} voices; one word took {made.duration_s:.1f} s of audio"
-        yield Finding(State.OK, "speech", text)
-    finally:
-        synthesizer.close()
+    yield from speech_checks.check_speech(settings)
 
 
 def check_disk(settings: Settings) -> Iterator[Finding]:

@@ -23,6 +23,18 @@ class EngineError(SpeechError):
         self.detail = detail
 
 
+class TwoVoicesError(SpeechError):
+    """Two engines have a voice of the same name.
+
+    Attributes:
+        name: The name.
+    """
+
+    def __init__(self, name: str, engines: tuple[str, ...]) -> None:
+        super().__init__(f"the engines {' and '.join(engines)} both have a voice named {name}")
+        self.name = name
+
+
 class SynthesisFailedError(SpeechError):
     """A request could not be spoken; the segment that failed is named.
 

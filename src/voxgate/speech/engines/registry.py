@@ -8,7 +8,7 @@ from pathlib import Path
 from voxgate.speech.engines.base import MAX_SPEED_RATIO, MIN_SPEED_RATIO, Engine, Speech, Utterance, Voice, Word
 from voxgate.speech.engines.espeak_program import EspeakProgram
 from voxgate.speech.engines.setup import CommandVoice, Setup
-from voxgate.speech.errors import EngineError, SpeechError
+from voxgate.speech.errors import EngineError, TwoVoicesError
 
 GROUP = "voxgate.engines"
 _FIRST = "espeak"
@@ -27,8 +27,9 @@ class Engines:
         self._languages = {
             engine.name: frozenset(voice.language for voice in engine.voices() if voice.language) for engine in engines
         }
-        if len(self._by_name) < len(voices):
-            raise SpeechError("Two engines have a voice of the same name")
+        for voice in voices:
+            if voice is not self._by_name[voice.name]:
+                raise TwoVoicesError(voice.name, (voice.engine, self._by_name[voice.name].engine))
 
     def find_voice(self, name: str) -> Voice | None:
         """Find a voice by its name."""
