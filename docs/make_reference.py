@@ -44,6 +44,7 @@ EVENTS = {
     "tts_job_submitted": "A text was accepted to be spoken.",
     "tts_job_finished": "Its audio is ready.",
     "tts_job_failed": "It could not be spoken; `reason` says why.",
+    "tts_stream_broken": "Audio that was being sent ended too early, after `sent_s` seconds; `code` says why.",
 }
 
 

@@ -1,6 +1,7 @@
 """What an unchanged OpenAI client asks over real HTTP, and what it gets."""
 
 import base64
+import contextlib
 import io
 import json
 import re
@@ -423,6 +424,17 @@ class TestErrors:
             pytest.raises(httpx2.HTTPError),
         ):
             list(answer.iter_bytes())
+
+    def test_fault_in_the_middle_is_told_to_its_owner(self, theirs, client, key, give_mouth, events):
+        """Where the server cannot break off, the account's events name the request, what was sent, and why no more."""
+        give_mouth(seconds=2, fault="deadline_exceeded")
+        with theirs.audio.speech.with_streaming_response.create(**ASKED, response_format="pcm") as answer:
+            request_id = answer.headers["x-request-id"]
+            with contextlib.suppress(httpx2.HTTPError):
+                list(answer.iter_bytes())
+        (told,) = [fields for name, fields in events if name == "tts_stream_broken"]
+        assert (told["request_id"], told["sent_s"], told["code"]) == (request_id, 2.0, "deadline_exceeded")
+        assert told["user_id"] == client.get("/api/v1/auth/me", headers={"X-API-Key": key}).get_json()["id"]
 
     def test_fault_among_events_is_an_event(self, theirs, give_mouth):
         """There is no `done`, and the last event says why."""

@@ -35,6 +35,7 @@ STORE_RECOVERED = "gate_store_recovered"
 TTS_JOB_SUBMITTED = "tts_job_submitted"
 TTS_JOB_FINISHED = "tts_job_finished"
 TTS_JOB_FAILED = "tts_job_failed"
+TTS_STREAM_BROKEN = "tts_stream_broken"
 
 _OUTAGES = frozenset({STORE_UNAVAILABLE, STORE_RECOVERED})
 

@@ -12,6 +12,7 @@ from flask import Flask, Response, current_app
 
 from voxgate.gate.clock import Clock
 from voxgate.gate.errors import Refusal
+from voxgate.gate.events import TTS_STREAM_BROKEN
 from voxgate.speech.errors import SynthesisFailedError
 from voxgate.speech.request import SpeechRequest
 from voxgate.speech.streaming import SpeechStream
@@ -49,6 +50,9 @@ class OpenedStream:
         self._first = first
         self._places = places
         self._request_id = gate.request_id
+        # What is sent outlives its request, and with it everything that asks who it was.
+        self._events = services().events
+        self._who = {"user_id": gate.principal.subject, "ip_address": gate.address, "request_id": gate.request_id}
         self._is_closed = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -61,8 +65,9 @@ class OpenedStream:
             yield self._first
             yield from self.stream
         except SynthesisFailedError as error:
-            said = f"request {self._request_id}: speech broke off after {self.stream.duration_s:.1f} s of audio"
-            _log.warning("%s: %s", said, error)
+            sent_s = round(self.stream.duration_s, 1)
+            _log.warning("request %s: speech broke off after %.1f s of audio: %s", self._request_id, sent_s, error)
+            self._events(TTS_STREAM_BROKEN, {**self._who, "sent_s": sent_s, "code": error.reason})
             raise
 
     def close(self) -> None:
