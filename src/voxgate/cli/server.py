@@ -16,6 +16,7 @@ from voxgate.cli.bodies import bound_bodies
 from voxgate.cli.frame import security_log
 from voxgate.cli.lifeline import Lifeline
 from voxgate.cli.port import answers, name_in_url, reserve
+from voxgate.cli.stalls import drop_stalled
 from voxgate.gate.errors import ConfigurationError, VoxgateError
 from voxgate.logs import configure_logs
 from voxgate.settings import Settings, load_settings
@@ -225,6 +226,7 @@ def make_application() -> "WSGIApplication":
     _succession.hold(partial(let_go, app))
     # A forked worker does not run what is registered with atexit.
     Finalize(app, app.extensions[SERVICES].close, exitpriority=1)
+    drop_stalled(settings.port)
     return app
 
 
