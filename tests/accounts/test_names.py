@@ -6,6 +6,9 @@ from hypothesis import strategies as st
 
 from voxgate.accounts.names import clean_label, find_email_fault, find_username_fault, fold, normalize
 
+# Combining grapheme joiner, Hangul fillers of all three widths, Khmer inherent vowels, Mongolian and other variations.
+INVISIBLE = "\u034f\u115f\u1160\u3164\uffa0\u17b4\u17b5\u180b\u180f\ufe00\ufe0f\U000e0100\U000e01ef"
+
 
 class TestUsername:
     @pytest.mark.parametrize(
@@ -34,11 +37,32 @@ class TestUsername:
             "../abc",
             "_abc",
             "-abc",
+            *(f"abc{invisible}" for invisible in INVISIBLE),
+            *(f"ab{invisible}c" for invisible in INVISIBLE),
         ],
     )
     def test_refuses_what_could_deceive_or_break(self, name):
         """No address, blank, control, invisible or half character, and no sign at the start."""
         assert "letters, digits" in find_username_fault(name)
+
+    @pytest.mark.parametrize("name", ["v\u0456ctim", "te\u03c5st", "ad\u0578in", "\u13a0dmin", "\ua4f2BM", "5\u00b5m"])
+    def test_refuses_letters_of_alphabets_that_look_alike(self, name):
+        """A Cyrillic letter among Latin ones makes a name that nobody tells from another's."""
+        assert "look alike" in find_username_fault(normalize(name))
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "\u0432\u0438\u043a\u0442\u043e\u0440-7",
+            "\u03bd\u03af\u03ba\u03b7",
+            "tom\u30c8\u30e0",
+            "\u738b-wang",
+            "\u0928\u0940\u0932.neel",
+        ],
+    )
+    def test_accepts_one_alphabet_and_what_looks_like_none(self, name):
+        """Japanese, Chinese and Indian names are written beside Latin ones every day."""
+        assert find_username_fault(normalize(name)) is None
 
     @given(st.text(min_size=3, max_size=64))
     def test_accepted_name_is_clean(self, name):
@@ -61,7 +85,24 @@ class TestEmail:
 
     @pytest.mark.parametrize(
         "email",
-        ["", "a", "@", "a@", "@b", "a@@b", "a b@c", "a@b c", "a@b@c", "a@-b", "a@b-", "a@b..c", "a\x00@b", "a\ud800@b"],
+        [
+            "",
+            "a",
+            "@",
+            "a@",
+            "@b",
+            "a@@b",
+            "a b@c",
+            "a@b c",
+            "a@b@c",
+            "a@-b",
+            "a@b-",
+            "a@b..c",
+            "a\x00@b",
+            "a\ud800@b",
+            "a\ufe0f@b",
+            "a@b\u3164c",
+        ],
     )
     def test_refuses_what_cannot(self, email):
         """A text that no mail server takes is refused."""

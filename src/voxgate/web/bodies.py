@@ -105,10 +105,17 @@ def reject_fields(faults: Sequence[FieldFault]) -> Refusal:
     return Refusal("VALIDATION_FAILED", faults=tuple(faults[:MAX_FAULTS]))
 
 
+# What pydantic puts before the text of a check of ours.
+_OURS = "Value error, "
+
+
 def faults_of(error: ValidationError) -> tuple[FieldFault, ...]:
     """Return every bad field of a validation, in our words and without the values sent."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return tuple(FieldFault(pointer_to(*each["loc"]), _DETAILS.get(each["type"], each["msg"])) for each in found)
+    return tuple(
+        FieldFault(pointer_to(*each["loc"]), _DETAILS.get(each["type"], each["msg"].removeprefix(_OURS)))
+        for each in found
+    )
 
 
 def pointer_to(*path: str | int) -> str:
