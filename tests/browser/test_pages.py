@@ -19,6 +19,50 @@ def test_description_is_shown_without_a_violation(visit, home, context):
     assert [url for url in asked if not url.startswith((home, "data:"))] == []
 
 
+# Relative luminance and contrast of WCAG 2.2; a background that is clear is that of the nearest parent that is not.
+CONTRAST = """selector => {
+    const parts = colour => colour.match(/[\\d.]+/g).map(Number);
+    const luminance = colour => parts(colour).slice(0, 3)
+        .map(value => value / 255)
+        .map(value => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, value, at) => sum + value * [0.2126, 0.7152, 0.0722][at], 0);
+    const behind = node => {
+        for (; node; node = node.parentElement) {
+            const colour = getComputedStyle(node).backgroundColor;
+            if ((parts(colour)[3] ?? 1) > 0.5) return colour;
+        }
+        return "rgb(255, 255, 255)";
+    };
+    return Math.min(...[...document.querySelectorAll(selector)].map(node => {
+        const [low, high] = [getComputedStyle(node).color, behind(node)].map(luminance).sort((a, b) => a - b);
+        return (high + 0.05) / (low + 0.05);
+    }));
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "selector",
+    [".opblock-summary-method", ".opblock-summary-path", ".opblock-summary-description", ".btn.authorize", ".info a"],
+)
+def test_description_can_be_read(visit, home, context, scheme, selector):
+    """WCAG 2.2, 1.4.3: 4.5 to 1, in the light and in the dark."""
+    page = visit("about:blank")
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{home}/docs")
+    page.wait_for_selector(".opblock-summary")
+    assert page.evaluate(CONTRAST, selector) >= 4.5
+
+
+def test_description_fits_a_telephone(visit, home):
+    """Nothing is cut off or has to be moved sideways."""
+    page = visit("about:blank")
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(f"{home}/docs")
+    page.wait_for_selector(".opblock-summary")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_policy_stops_what_is_injected(visit, home):
     """A script or a style that somebody has smuggled into the page does not run."""
     page = visit(f"{home}/docs")

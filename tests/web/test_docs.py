@@ -16,13 +16,28 @@ def test_page_has_a_strict_policy(client):
     assert len(answer.headers.getlist("Content-Security-Policy")) == 1
 
 
+def test_bare_address_leads_to_the_page(client):
+    """What a start prints is opened in a browser."""
+    answer = client.get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
+
+
+def test_lost_readers_are_sent_to_the_page_only_where_it_is(client, make_app):
+    """In production it is closed."""
+    closed = make_app(docs=False).test_client()
+    assert "/docs" in client.get("/nowhere").get_json()["message"]
+    assert closed.get("/nowhere").get_json()["message"] == "There is nothing at this address."
+    assert {closed.get(path).status_code for path in ("/", "/docs")} == {404}
+
+
 def test_page_has_nothing_inline_and_nothing_foreign(client):
     """Every script and style of the page is a file of ours that is there."""
     page = client.get("/docs").text
     assert not re.search(r"<style|\son\w+=|style=|javascript:|<script(?! src=)", page)
     addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
-    assert len(addresses) == 4
-    for address in addresses:
+    assert len(addresses) == 6
+    assert addresses.count("/openapi.json") == 1  # for readers without scripts
+    for address in set(addresses) - {"/openapi.json"}:
         assert address.startswith("/docs/assets/")
         answer = client.get(address)
         assert answer.status_code == 200
@@ -33,6 +48,7 @@ def test_page_has_nothing_inline_and_nothing_foreign(client):
     ("name", "media_type"),
     [
         ("start.js", "text/javascript"),
+        ("docs.css", "text/css"),
         ("swagger-ui-bundle.js", "text/javascript"),
         ("swagger-ui.css", "text/css"),
         ("swagger.svg", "image/svg+xml"),

@@ -1,6 +1,7 @@
 """Errors: one table, one form, never HTML, never anything internal."""
 
 import logging
+from urllib.parse import unquote
 
 import pytest
 from tests.support.service import ANN, V1
@@ -95,7 +96,9 @@ class TestHttp:
     @pytest.mark.parametrize("path", ["//healthz", "/healthz//", "/docs//", "/%2e%2e/healthz", "/healthz%00"])
     def test_one_path_has_one_spelling(self, client, path):
         """Other spellings lead nowhere; nothing redirects."""
-        assert client.get(path).status_code in {200, 404}
+        # As a server gives it: the client would read "//healthz" as a host, and ask for "/".
+        given = {"PATH_INFO": unquote(path, "latin-1")}
+        assert client.get("/", environ_overrides=given).status_code in {200, 404}
 
     def test_request_id_is_the_callers(self, client):
         """The id of the request joins the answer and its body."""

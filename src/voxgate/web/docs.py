@@ -23,12 +23,22 @@ _PAGES = files("voxgate.web") / "pages"
 _SWAGGER = files("flask_openapi3_swagger") / "templates" / "swagger"
 _ASSETS: dict[str, tuple[Traversable, str]] = {
     "start.js": (_PAGES / "start.js", "text/javascript"),
+    "docs.css": (_PAGES / "docs.css", "text/css"),
     "swagger-ui.css": (_SWAGGER / "css" / "swagger-ui.css", "text/css"),
     "swagger-ui-bundle.js": (_SWAGGER / "js" / "swagger-ui-bundle.js", "text/javascript"),
     "swagger.svg": (_SWAGGER / "images" / "swagger.svg", "image/svg+xml"),
 }
 
 blueprint = Blueprint("docs", __name__)
+
+
+@blueprint.get("/")
+@gate.exempt
+def show_the_way() -> Response:
+    """Send whoever opens the bare address in a browser to the page."""
+    answer = Response(status=302, headers={"Location": "/docs"})
+    del answer.headers["Content-Type"]  # there is no body
+    return answer
 
 
 @blueprint.get("/openapi.json")

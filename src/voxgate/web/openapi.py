@@ -21,6 +21,9 @@ Json = dict[str, Any]
 
 _DESCRIPTION = """A text-to-speech service with a door.
 
+To try it here: register, put the `api_key` of the answer under **Authorize**, and ask for audio with
+`POST /api/v1/tts/generate`; its `job_id` leads to the audio.
+
 Every error is `application/problem+json` (RFC 9457); read its `code`.
 Under `/v1/` errors have OpenAI's form.
 Limits are exact sliding windows: waiting `Retry-After` seconds works.

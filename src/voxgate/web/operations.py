@@ -248,6 +248,13 @@ _SERVICE = (
         {200: Media("The OpenAPI 3.1 document.", ("application/json",))},
         is_limited=False,
     ),
+    Operation(
+        "get",
+        "/",
+        "Go to the page",
+        {302: Media("The page is at `/docs`.", (), ("Location",))},
+        is_limited=False,
+    ),
     Operation("get", "/docs", "Read and try the interface", {200: _HTML}, is_limited=False),
     Operation(
         "get",

@@ -9,7 +9,7 @@ from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from voxgate.accounts.database import DatabaseUnavailableError
@@ -53,7 +53,7 @@ _ROWS = (
     ),
     Problem("ADMIN_REQUIRED", 403, "Forbidden", "Administrator required", "Log in with an account that may do this."),
     Problem("WRONG_PASSWORD", 403, "Forbidden", "Current password is wrong", "Nothing has changed; type it again."),
-    Problem("NOT_FOUND", 404, "Not Found", "Not found", "There is nothing at this address; /docs lists what there is."),
+    Problem("NOT_FOUND", 404, "Not Found", "Not found", "There is nothing at this address."),
     Problem("ACCOUNT_UNKNOWN", 404, "Not Found", "Account not found", "There is no such account."),
     Problem("TIER_UNKNOWN", 404, "Not Found", "Tier not found", "There is no tier of this name that was defined."),
     Problem("JOB_NOT_FOUND", 404, "Not Found", "Job not found", "You have no job of this id."),
@@ -250,7 +250,9 @@ def _problem_of_status(status: HTTPStatus) -> Problem:
 
 def _on_http_exception(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
-    return refuse(Refusal(_CODES_BY_STATUS.get(status, status.name)), headers=_own_headers(error))
+    is_lost = status is HTTPStatus.NOT_FOUND and "docs" in current_app.blueprints
+    message = "There is nothing at this address; /docs lists what there is." if is_lost else None
+    return refuse(Refusal(_CODES_BY_STATUS.get(status, status.name), message), headers=_own_headers(error))
 
 
 def _own_headers(error: HTTPException) -> dict[str, str]:

@@ -1,4 +1,9 @@
 // Starts Swagger UI on the document of this very service; nothing is loaded from elsewhere.
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+follow();
+dark.addEventListener("change", follow);
+
 window.addEventListener("load", () => {
   SwaggerUIBundle({
     url: "/openapi.json",
