@@ -68,15 +68,8 @@ class Nginx:
     def ask(self, path, *, method="GET", headers=(), plain=False, body=None):
         """Send one request; returns the answer with its body as ``data``."""
         port, scheme = (self.plain_port, "http") if plain else (self.port, "https")
-        request = urllib.request.Request(f"{scheme}://127.0.0.1:{port}{path}", data=body, method=method)  # noqa: S310
-        for name, value in dict(headers).items():
-            request.add_header(name, value)
-        opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=self.context), _EveryStatus, urllib.request.ProxyHandler({})
-        )
-        with opener.open(request, timeout=60) as answer:
-            answer.data = answer.read()
-            return answer
+        url = f"{scheme}://127.0.0.1:{port}{path}"
+        return ask(url, method=method, headers=headers, body=body, context=self.context)
 
     def stop(self):
         """End it."""
@@ -88,6 +81,19 @@ class Nginx:
             self.ask("/", plain=True)
             return True
         return False
+
+
+def ask(url, *, method, headers, body, context):
+    """Send one request, whatever its answer is; returns the answer with its body as ``data``."""
+    request = urllib.request.Request(url, data=body, method=method)  # noqa: S310 -- a test's own address
+    for name, value in dict(headers).items():
+        request.add_header(name, value)
+    opener = urllib.request.build_opener(
+        urllib.request.HTTPSHandler(context=context), _EveryStatus, urllib.request.ProxyHandler({})
+    )
+    with opener.open(request, timeout=60) as answer:
+        answer.data = answer.read()
+        return answer
 
 
 class _EveryStatus(urllib.request.HTTPErrorProcessor):
