@@ -130,8 +130,10 @@ def limit_headers(readings: Sequence[Reading]) -> list[Header]:
     if not readings:
         return []
     if len(readings) > _ANNOUNCED:
-        shares = [((each.limit.quota - each.used) / each.limit.quota, place) for place, each in enumerate(readings)]
-        readings = [readings[place] for _, place in sorted(shares)[:_ANNOUNCED]]
+        # By the share that is spent, greatest first; where it is the same the order stays.
+        shares = [(-used / limit.quota, place) for place, (limit, used, _) in enumerate(readings)]
+        shares.sort()
+        readings = [readings[place] for _, place in shares[:_ANNOUNCED]]
     policies, states = [], []
     for limit, used, next_free_ms in readings:
         kept = _announced.get(id(limit))

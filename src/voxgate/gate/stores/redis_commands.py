@@ -1,5 +1,7 @@
 """The decision as a command of Redis: its keys and arguments, and the bytes of what is asked again, written once."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from voxgate.gate.decision import Changed, Decision, Query, Reading, Unknown
@@ -13,6 +15,8 @@ from voxgate.gate.stores.redis_scripts import DECIDE, Argument, Call
 # What a credential asks on a route is about 2 KiB; beyond this many all are written anew.
 _MAX_KEPT = 4096
 _ALLOWED = b""
+# Reading(...) goes through a function of Python, for every limit of every answer.
+_make_reading: Callable[[tuple[Limit, int, int]], Reading] = partial(tuple.__new__, Reading)
 
 
 class Asked:
@@ -25,7 +29,7 @@ class Asked:
         call: The call of the script.
     """
 
-    __slots__ = ("_limits", "_principal", "_scopes", "_subject", "_tier", "call", "plan", "query")
+    __slots__ = ("_length", "_limits", "_principal", "_scopes", "_subject", "_tier", "call", "plan", "query")
 
     def __init__(self, query: Query, subject: str, *, plan: Plan, call: Call) -> None:
         self.query = query
@@ -35,20 +39,27 @@ class Asked:
         self._tier: object = None
         self._scopes: object = None
         self._limits: tuple[Limit, ...] = ()
+        self._length = 0
         self._principal: Principal | None = None
 
     def read(self, answer: Any) -> Decision | Unknown | Changed:  # noqa: ANN401 -- whatever came
         """Return what an answer says; raises one of MISREAD for what is none."""
-        if answer[0] == _ALLOWED and answer[1] == self._tier and answer[2] == self._scopes:
-            figures = answer[FIRST_READING:]
-            if len(figures) != 3 * len(self._limits) or max(figures[2::3], default=0) > 0:
-                raise ValueError(figures)
-            used, next_free_ms = map(int, figures[::3]), map(int, figures[1::3])
-            return Decision(self._principal, None, tuple(map(Reading, self._limits, used, next_free_ms)))
+        if (
+            answer[0] == _ALLOWED
+            and answer[1] == self._tier
+            and answer[2] == self._scopes
+            and len(answer) == self._length
+            and not any(answer[FIRST_READING + 2 :: 3])  # nothing that must be waited for
+        ):
+            used, next_free_ms = map(int, answer[FIRST_READING::3]), map(int, answer[FIRST_READING + 1 :: 3])
+            return Decision(
+                self._principal, None, tuple(map(_make_reading, zip(self._limits, used, next_free_ms, strict=True)))
+            )
         decision = read_decision(answer, self.query, self._subject)
         if isinstance(decision, Decision) and decision.refusal is None:
             self._tier, self._scopes, self._principal = answer[1], answer[2], decision.principal
             self._limits = tuple([reading.limit for reading in decision.readings])
+            self._length = FIRST_READING + 3 * len(self._limits)
         return decision
 
 
