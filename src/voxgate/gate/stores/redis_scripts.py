@@ -1,11 +1,13 @@
 """The scripts that run inside Redis: read from the lua folder once, each with the parts that it is made of."""
 
+import functools
 import hashlib
 from dataclasses import dataclass, field
 from importlib.resources import files
 
 # Makes Redis treat each script as one that writes: a replica refuses it at once, and so never decides anything.
 _FIRST_LINE = "#!lua\n"
+_MAX_ARGUMENTS = 256
 
 Argument = bytes | str | int
 
@@ -48,17 +50,31 @@ class Call:
     def packed(self) -> list[bytes]:
         """Return the command in the pieces that are sent."""
         if self._packed is None:
-            self._packed = pack(self.command)
+            count = 3 + len(self.keys) + len(self.arguments)
+            begin = _pack_begin(count, b"EVALSHA", self.script.sha, len(self.keys), *self.keys)
+            self._packed = [begin + _pack_arguments(self.arguments)]
         return self._packed
 
 
 def pack(command: tuple[Argument, ...]) -> list[bytes]:
     """Return a command as Redis reads it (RESP: an array of bulk strings), in the pieces that are sent."""
-    pieces = [b"*%d\r\n" % len(command)]
-    for argument in command:
-        text = argument if isinstance(argument, bytes) else str(argument).encode("utf-8", "surrogatepass")
-        pieces.append(b"$%d\r\n%b\r\n" % (len(text), text))
-    return [b"".join(pieces)]
+    return [_pack_begin(len(command), *command)]
+
+
+def _pack_begin(count: int, *arguments: Argument) -> bytes:
+    """Return the first of so many arguments of a command as Redis reads it."""
+    return b"*%d\r\n%b" % (count, b"".join(map(_bulk, arguments)))
+
+
+# Who asks stands in the keys: what is asked of a route is the same text for nearly everybody.
+@functools.lru_cache(_MAX_ARGUMENTS)
+def _pack_arguments(arguments: tuple[Argument, ...]) -> bytes:
+    return b"".join(map(_bulk, arguments))
+
+
+def _bulk(argument: Argument) -> bytes:
+    text = argument if isinstance(argument, bytes) else str(argument).encode("utf-8", "surrogatepass")
+    return b"$%d\r\n%b\r\n" % (len(text), text)
 
 
 def load_script(*names: str) -> Script:
