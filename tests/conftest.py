@@ -1,5 +1,7 @@
 """What every test leaves behind is closed, and what asks for a database runs on each kind of it."""
 
+import gc
+
 import pytest
 from tests.support.databases import (  # noqa: F401 -- fixtures are found by their names
     database_kind,
@@ -12,6 +14,12 @@ from tests.support.databases import (  # noqa: F401 -- fixtures are found by the
 from tests.support.remembering import _remember  # noqa: F401 -- the same
 
 from voxgate.gate.stores import open_store
+
+
+def pytest_collection_finish():
+    """Look no more, in every collection of garbage, through the thousands of tests that stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_generate_tests(metafunc):

@@ -92,10 +92,9 @@ class Served:
         self._server = server
         self._template = server.create()
         migrate(server.url(self._template))
-        self._contents = {
-            table: server.run(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table)), database=self._template)
-            for table in self._tables(self._template)
-        }
+        with contextlib.closing(server.connect(self._template)) as connection:
+            self._tables = _list_tables(connection)
+            self._cleaning = _write_cleaning(connection, self._tables)
         self._free = []
 
     def make_empty(self):
@@ -110,27 +109,31 @@ class Served:
         """Clean it, or remove it when a test has changed its tables or holds a lock."""
         name = make_url(url).database
         try:
-            assert self._tables(name) == list(self._contents)
-            self._clean(name)
+            with contextlib.closing(self._server.connect(name)) as connection:
+                assert _list_tables(connection) == self._tables
+                connection.execute(self._cleaning)
         except (AssertionError, psycopg.Error):
             self._server.drop(name)
         else:
             self._free.append(url)
 
-    def _tables(self, name):
-        listed = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
-        return [table for (table,) in self._server.run(listed, database=name)]
 
-    def _clean(self, name):
-        tables = [(sql.Identifier(table), rows) for table, rows in self._contents.items()]
-        deletes = [sql.SQL("DELETE FROM {}").format(table) for table, _ in tables]
-        with contextlib.closing(self._server.connect(name)) as connection:
-            # Without its triggers a table can be emptied before those that point to it.
-            connection.execute(sql.SQL("; ").join((_FREELY, *deletes, _RESTART)))
-            for table, rows in tables:
-                for row in rows:
-                    values = sql.SQL(", ").join(map(sql.Literal, row))
-                    connection.execute(sql.SQL("INSERT INTO {} VALUES ({})").format(table, values))
+def _list_tables(connection):
+    listed = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+    return [table for (table,) in connection.execute(listed)]
+
+
+def _write_cleaning(connection, tables):
+    """Return the statements, as one, that bring a database back to what it holds now."""
+    named = [sql.Identifier(table) for table in tables]
+    inserts = [
+        sql.SQL("INSERT INTO {} VALUES ({})").format(table, sql.SQL(", ").join(map(sql.Literal, row)))
+        for table in named
+        for row in connection.execute(sql.SQL("SELECT * FROM {}").format(table))
+    ]
+    # Without its triggers a table can be emptied before those that point to it.
+    deletes = [sql.SQL("DELETE FROM {}").format(table) for table in named]
+    return sql.SQL("; ").join((_FREELY, *deletes, *inserts, _RESTART)).as_string(connection)
 
 
 def migrate(url):
