@@ -6,11 +6,14 @@ import io
 import itertools
 import json
 
+import av
+import numpy as np
 import pytest
 
 from voxgate.speech.captions import Captions, CaptionSegment, CaptionTrack, CaptionWord
 from voxgate.speech.captions_text import MAX_CUE_CHARS, cues_of, to_srt, to_vtt
 from voxgate.speech.engines.base import Word
+from voxgate.speech.formats.registry import FORMATS
 from voxgate.speech.request import SpeechRequest
 from voxgate.speech.synthesis import Synthesizer
 
@@ -27,7 +30,7 @@ TEXTS = {
 def captions_of(synthesizer: Synthesizer, text: str, **settings) -> Captions:
     out = io.BytesIO()
     spoken = synthesizer.synthesize(SpeechRequest(text, **settings), out)
-    assert spoken.captions.duration_s == spoken.duration_s
+    assert spoken.captions.duration_s == spoken.duration_s  # of WAV, which delays nothing
     return spoken.captions
 
 
@@ -158,3 +161,46 @@ def test_long_segments_become_readable_cues(synthesizer):
     assert len(cues) > 8
     assert all(len(cue.text) <= MAX_CUE_CHARS and cue.end_ms - cue.start_ms <= 7500 for cue in cues)
     assert all(one.end_ms <= other.start_ms for one, other in itertools.pairwise(cues))
+
+
+APART = "<speak>Apple.<break time='1s'/>Orange.<break time='1s'/>Emma was early.<break time='1s'/>Over.</speak>"
+RATE_HZ = 24_000
+
+
+def heard(data: bytes, form: str) -> np.ndarray:
+    """Decode as a player does."""
+    if form == "pcm":
+        return np.frombuffer(data, "<i2") / 32768
+    with av.open(io.BytesIO(data)) as file:
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
+        frames = [each for frame in file.decode(audio=0) for each in resampler.resample(frame)]
+        frames += resampler.resample(None)
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames])
+
+
+def onsets_s(samples: np.ndarray) -> list[float]:
+    """Give where sound begins after at least half a second of silence."""
+    loud = np.flatnonzero(np.abs(samples) > 0.02)
+    first = np.flatnonzero(np.diff(loud, prepend=-RATE_HZ) > RATE_HZ // 2)
+    return [loud[at] / RATE_HZ for at in first]
+
+
+@pytest.mark.parametrize("speed_ratio", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("rate_hz", [None, 8_000])
+@pytest.mark.parametrize("form", FORMATS)
+def test_captions_begin_when_they_are_heard(synthesizer, form, rate_hz, speed_ratio):
+    """In every format, at every speed: also where an encoder delays all sound, and a pause is a pause of SSML."""
+    rate_hz = RATE_HZ if form == "pcm" else rate_hz
+    out = io.BytesIO()
+    wanted = SpeechRequest(
+        APART, output_format=form, input_format="ssml", sample_rate_hz=rate_hz, speed_ratio=speed_ratio
+    )
+    captions = synthesizer.synthesize(wanted, out).captions
+    samples = heard(out.getvalue(), form)
+    starts_s = [segment.start_s for segment in captions.segments]
+    # Vowels are heard at once, and AAC begins them a little early in its frames of 128 ms at 8000 Hz.
+    # An encoder's delay would be more: 46 ms at 22,050 Hz, 128 ms at 8000.
+    tolerance_s = 0.03 if rate_hz != 8_000 else 0.06
+    assert np.array(onsets_s(samples)) - starts_s == pytest.approx(np.zeros(4), abs=tolerance_s)
+    # What a format cannot cut off at its end is less than two of its frames.
+    assert captions.duration_s == pytest.approx(len(samples) / RATE_HZ, abs=2 * 1152 / (rate_hz or 22_050))

@@ -102,14 +102,19 @@ class Captions:
 
 
 class CaptionTrack:
-    """Collects the captions of a speech while it is made."""
+    """Collects the captions of a speech while it is made.
 
-    def __init__(self) -> None:
+    Args:
+        delay_s: How much later than it was made everything is heard.
+    """
+
+    def __init__(self, delay_s: float = 0.0) -> None:
+        self._delay_s = delay_s
         self._segments: list[CaptionSegment] = []
 
     def add(self, text: str, words: Iterable[Word], *, start_s: float, end_s: float) -> None:
         """Note one segment: the caller's own text, the words in it as the engine told them, and its time."""
-        segment = CaptionSegment(text, start_s, end_s)
+        segment = CaptionSegment(text, start_s + self._delay_s, end_s + self._delay_s)
         self._segments.append(replace(segment, words=tuple(_words_of(segment, words))))
 
     def since(self, count: int) -> tuple[CaptionSegment, ...]:
@@ -117,8 +122,8 @@ class CaptionTrack:
         return tuple(self._segments[count:])
 
     def captions(self, duration_s: float) -> Captions:
-        """Give everything that was noted."""
-        return Captions(duration_s, tuple(self._segments))
+        """Give everything that was noted, for sound of a length."""
+        return Captions(duration_s + self._delay_s, tuple(self._segments))
 
 
 def _words_of(segment: CaptionSegment, words: Iterable[Word]) -> Iterable[CaptionWord]:

@@ -146,7 +146,7 @@ class Synthesizer:
         """
         plan = self._plan(request)
         encoder = plan.form.open_encoder(plan.rate_hz)
-        track = CaptionTrack()
+        track = CaptionTrack(plan.form.delay_samples / plan.rate_hz)
         start, pcm_bytes = out.tell(), 0
         for pcm in self._speak(plan, on_progress, track):
             out.write(encoder.feed(pcm))
@@ -169,7 +169,7 @@ class Synthesizer:
             SynthesisFailedError: The voice is unknown; reading raises it when a segment could not be spoken.
         """
         plan = self._plan(request)
-        track = CaptionTrack()
+        track = CaptionTrack(plan.form.delay_samples / plan.rate_hz)
         pcm = self._speak(plan, lambda _done, _all: True, track)
         encoder = plan.form.open_encoder(plan.rate_hz)
         return SpeechStream(pcm, encoder, form=plan.form, rate_hz=plan.rate_hz, track=track)

@@ -41,6 +41,7 @@ class Format:
         own_rate_hz: The rate that it has when none is asked for; 0 for the engine's.
         extra: The extra of this distribution that it needs; empty for none.
         modules: It works when one of these can be imported.
+        delay_samples: How much silence players give before the first sample, because the file does not tell them of it.
         tells_length: Whether its first bytes tell the length, which nobody knows before the end.
     """
 
@@ -51,6 +52,7 @@ class Format:
     own_rate_hz: int = 0
     extra: str = ""
     modules: tuple[str, ...] = ()
+    delay_samples: int = 0
     tells_length: bool = False
 
     def rate_for(self, wanted_hz: int | None, *, engine_hz: int) -> int:

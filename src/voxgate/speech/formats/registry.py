@@ -19,6 +19,9 @@ _AAC = {"aac_coder": "fast"}
 _OPUS = {"compression_level": "5"}  # of 10
 _PAGES = {"page_duration": "100000"}  # 0.1 s, because a page is sent when it is full; usual ones hold a second
 
+_MP3_DELAY = 576 + 529  # LAME's, and that of every decoder
+_AAC_DELAY = 1024  # one frame (ISO 14496-3)
+
 
 def _open_opus(sample_rate_hz: int) -> Encoder:
     # FFmpeg's way takes a quarter of the time and its pages are short; the other needs no hundred megabytes.
@@ -31,7 +34,7 @@ def _open_opus(sample_rate_hz: int) -> Encoder:
 
 _ALL = (
     Format("wav", "audio/wav", WavEncoder, tells_length=True),
-    Format("mp3", "audio/mpeg", Mp3Encoder),
+    Format("mp3", "audio/mpeg", Mp3Encoder, delay_samples=_MP3_DELAY),
     Format(
         "flac",
         "audio/flac",
@@ -55,6 +58,7 @@ _ALL = (
         functools.partial(FfmpegEncoder, container="adts", codec="aac", codec_options=_AAC),
         extra="aac",
         modules=("av",),
+        delay_samples=_AAC_DELAY,
     ),
     Format("pcm", "audio/pcm", PcmEncoder, own_rate_hz=_USUAL_HZ),
 )
