@@ -2,10 +2,12 @@
 
 import logging
 import os
+from functools import partial
 
 import pytest
 from click.testing import CliRunner
 
+from voxgate.accounts.passwords import Hasher
 from voxgate.cli import cli
 
 PASSWORD = "four plain words here"
@@ -18,6 +20,8 @@ def _clean(monkeypatch, tmp_path, database_kind, request):
         if name.startswith(("VOXGATE_", "JWT_", "RATELIMIT_", "TTS_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("VOXGATE_DATA", str(tmp_path / "data"))
+    # No command is about the price of a hash: 8 KiB instead of 46 MiB.
+    monkeypatch.setattr("voxgate.web.services.Hasher", partial(Hasher, memory_kib=8))
     if database_kind == "postgres":
         monkeypatch.setenv("VOXGATE_DATABASE_URL", request.getfixturevalue("database_url"))
     yield
