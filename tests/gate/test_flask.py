@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 from flask import Blueprint, Flask, jsonify
+from werkzeug.test import EnvironBuilder
 
 from voxgate.gate import Gate as GateOfTheLibrary
 from voxgate.gate.decision import Charge, Reading
@@ -766,6 +767,15 @@ class TestRememberedRefusals:
         """As the first answer to HEAD."""
         self.exhaust(client, ann)
         assert client.head("/read/1", headers=bearer(ann["access"])).data == b""
+
+    def test_refusal_is_given_whole_to_the_server(self, app):
+        """As a list, which servers send at once; the first time and when it is remembered, with and without a body."""
+        answers = [
+            app(EnvironBuilder("/read/1", method=method, headers=bearer("x.y.z")).get_environ(), lambda *_: None)
+            for method in ("GET", "GET", "HEAD")
+        ]
+        assert [type(answer) for answer in answers] == [list, list, list]
+        assert [len(answer) for answer in answers] == [1, 1, 0]
 
     def test_wait_that_shrinks_is_told(self, client, ann, clock, app, monkeypatch):
         """Header and body together, for a memo that holds longer than a second."""
