@@ -91,6 +91,8 @@ def show_metadata() -> Response:
     issuer = services().settings.jwt_issuer
     # An issuer that is no address cannot say where things are; the request's own address does.
     base = issuer.rstrip("/") if issuer.startswith("https://") else request.url_root.rstrip("/")
+    if not request.host and base != issuer.rstrip("/"):
+        return refuse(Refusal("BAD_REQUEST", "The Host header names no host."))
     return answer(
         MetadataAnswer(
             issuer=issuer,
