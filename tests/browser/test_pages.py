@@ -1,5 +1,7 @@
 """The pages of the service in a real browser, under their own strict policy."""
 
+import json
+
 import pytest
 from tests.support.service import V1
 from tests.support.waiting import eventually
@@ -52,6 +54,30 @@ def test_description_can_be_read(visit, home, context, scheme, selector):
     page.goto(f"{home}/docs")
     page.wait_for_selector(".opblock-summary")
     assert page.evaluate(CONTRAST, selector) >= 4.5
+
+
+def test_examples_of_the_page_work_as_they_are(visit, app, open_site):
+    """A stranger registers, shows the key, and asks for audio, without writing anything else."""
+    page = visit(f"{open_site(app)}/docs")
+
+    def execute(path):
+        block = page.locator(".opblock", has=page.locator(f'[data-path="{path}"]')).first
+        block.locator(".opblock-summary-control").click()
+        block.locator(".try-out__btn").click()
+        block.locator(".btn.execute").click()
+        answer = block.locator(".live-responses-table .response").first
+        return int(answer.locator(".response-col_status").inner_text()), answer.locator("pre").first.inner_text()
+
+    status, body = execute("/api/v1/auth/register")
+    assert status == 201, body
+    page.click(".btn.authorize")
+    asked = page.locator(".auth-container")
+    assert [text.split()[0] for text in asked.locator("h4").all_inner_texts()] == ["bearer", "apiKey", "refresh"]
+    asked.nth(1).locator("input").fill(json.loads(body)["api_key"])
+    asked.nth(1).locator(".btn.authorize").click()
+    page.click(".close-modal")
+    status, body = execute("/api/v1/tts/generate")
+    assert status == 202, body
 
 
 def test_description_fits_a_telephone(visit, home):

@@ -35,14 +35,16 @@ class RegisterBody(Body):
 
     username: Identifier = Field(description="Name of the account, unique.", examples=["testuser"])
     email: Identifier = Field(description="E-mail address of the account, unique.", examples=["test@example.com"])
-    password: Password = Field(description="Password in clear text; the profile sets its least length.")
+    password: Password = Field(
+        description="Password in clear text; the profile sets its least length.", examples=["four plain words here"]
+    )
 
 
 class LoginBody(Body):
     """Who wants a session."""
 
     username: Identifier = Field(description="User name or e-mail address.", examples=["testuser"])
-    password: Password = Field(description="Password in clear text.")
+    password: Password = Field(description="Password in clear text.", examples=["four plain words here"])
 
 
 class SessionBody(LoginBody):
@@ -55,6 +57,13 @@ class SessionBody(LoginBody):
 
 class GenerateBody(Body):
     """What is to be said, and how."""
+
+    # A whole one, because a page that makes its own of the fields writes "string" for a language.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"text": "Hello from voxgate.", "voice_name": "Alnilam", "output_format": "mp3"}]
+        }
+    )
 
     text: str = Field(
         description="What to speak, 1 to 5000 characters, or what the tier allows; markup is not counted.",
