@@ -2,6 +2,7 @@
 
 import json
 import threading
+from pathlib import Path
 
 import pytest
 from tests.support.service import ANN, V1
@@ -104,6 +105,27 @@ def test_unusable_setting_stops_the_start(data):
     """An option of the store that there is not is told at once."""
     with pytest.raises(ConfigurationError):
         open_services(Settings(data=data, redis_url="redis://localhost:6379/1?colour=red"))
+
+
+def test_what_was_opened_before_a_failure_is_closed(data, monkeypatch):
+    """A start that fails leaves no file of the data folder open, however far it came."""
+
+    def fail(*_):
+        raise ConfigurationError("VOXGATE_AUDIO_STORE", "not this time")
+
+    def opened():
+        files = (each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink())
+        return [file for file in files if file.is_relative_to(data)]
+
+    open_services(Settings(data=data)).close()
+    services = open_services(Settings(data=data))  # the first had a schema to make, on a connection of its own
+    assert opened()
+    services.close()
+    assert not opened()
+    monkeypatch.setattr("voxgate.web.services.open_artifacts", fail)
+    with pytest.raises(ConfigurationError):
+        open_services(Settings(data=data))
+    assert not opened()
 
 
 def test_answers_are_utf8(client):

@@ -1,6 +1,7 @@
 """Every part of the service, opened once and in order; the command line uses the same."""
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -137,14 +138,32 @@ def open_services(
         DatabaseUnavailableError: The database cannot be opened or migrated.
         StoreUnavailableError: The gate's store cannot be opened.
     """
-    clock = clock or SystemClock()
-    hasher = hasher or Hasher(workers=settings.hash_workers, queue=settings.hash_queue)
+    with ExitStack() as unfinished:
+        parts = _open(
+            settings,
+            unfinished,
+            clock=clock or SystemClock(),
+            events=events,
+            hasher=hasher or Hasher(workers=settings.hash_workers, queue=settings.hash_queue),
+        )
+        unfinished.pop_all()
+    return parts
+
+
+def services() -> Services:
+    """Return the parts of the current application."""
+    return cast("Services", current_app.extensions[EXTENSION])
+
+
+def _open(settings: Settings, unfinished: ExitStack, *, clock: Clock, events: EventSink, hasher: Hasher) -> Services:
+    """Open the parts; those that hold something are closed by the stack when a later one cannot be opened."""
     policies = settings.account_policies()
-    database = _open_database(settings)
+    database = _open_database(settings, unfinished)
     audit = Audit(database, clock=clock, clean=clean_fields, kept_s=settings.events_kept_s)
     events = audit.beside(events)
     # Watched, so that the gate learns at once what accounts end and change in this process.
     store = watch(open_store(settings.redis_url or settings.gate_database_path, clock=clock))
+    unfinished.callback(store.close)
     signer, seen = _open_signer(settings, clock), LastSeen(database)
     synthesizer, artifacts = open_synthesizer(settings), open_artifacts(settings, clock)
     jobs = JobQueue(database.engine, now_ms=clock.now_ms, queue_max=settings.queue_max, on_event=events)
@@ -173,14 +192,10 @@ def open_services(
     )
 
 
-def services() -> Services:
-    """Return the parts of the current application."""
-    return cast("Services", current_app.extensions[EXTENSION])
-
-
-def _open_database(settings: Settings) -> Database:
+def _open_database(settings: Settings, unfinished: ExitStack) -> Database:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database_url)
+    unfinished.callback(database.close)
     database.migrate()
     return database
 
