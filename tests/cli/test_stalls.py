@@ -1,7 +1,10 @@
 """Connections of clients that stop reading are dropped, by the kernel where it can."""
 
 import contextlib
+import fcntl
 import socket
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -50,6 +53,17 @@ def test_other_sockets_are_left_alone(listening):
         stalls.drop_stalled(listening.getsockname()[1]).join(60)
         marks = [one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) for one in (listening, other, client)]
     assert marks == [stalls.STALL_MS, 0, 0]
+
+
+def test_locks_of_this_process_stay(listening, tmp_path):
+    """Whoever closes a second handle of a file ends all locks on it; a database would lose what others write."""
+    path = tmp_path / "file"
+    with path.open("w") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        stalls.drop_stalled(listening.getsockname()[1]).join(60)
+        asked = f"import fcntl; fcntl.lockf(open({str(path)!r}, 'w'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+        done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False)
+    assert "BlockingIOError" in done.stderr
 
 
 def test_wait_for_a_server_that_never_listens_ends(monkeypatch):

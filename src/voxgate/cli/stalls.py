@@ -35,31 +35,33 @@ def drop_stalled(port: int, *, stall_ms: int = STALL_MS) -> threading.Thread | N
 
 def _mark(port: int, stall_ms: int) -> None:
     until = time.monotonic() + _WAIT_S
-    while not (found := list(_listening(port))) and time.monotonic() < until:
+    while not _mark_listening(port, stall_ms) and time.monotonic() < until:
         time.sleep(_POLL_S)
-    for one in found:
-        with one:
-            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, stall_ms)
 
 
-def _listening(port: int) -> Iterator[socket.socket]:
-    """Give a second handle of each socket of this process that listens on a port."""
+def _mark_listening(port: int, stall_ms: int) -> bool:
+    """Mark each socket of this process that listens on a port; False when there is none yet."""
+    is_marked = False
     for entry in os.listdir(_OPEN_FILES):  # noqa: PTH208 -- numbers, not paths
-        with contextlib.suppress(OSError):  # closed meanwhile, or no socket
-            one = _socket_of(int(entry))
+        with contextlib.suppress(OSError), _borrowed(int(entry)) as one:
             if _listens(one, port):
-                yield one
-            else:
-                one.close()
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, stall_ms)
+                is_marked = True
+    return is_marked
 
 
-def _socket_of(descriptor: int) -> socket.socket:
-    second = os.dup(descriptor)
+@contextlib.contextmanager
+def _borrowed(descriptor: int) -> Iterator[socket.socket]:
+    """Give the socket of a descriptor, which stays open; OSError when it is closed meanwhile, or no socket.
+
+    Nothing is duplicated to be closed again: to close any handle of a file ends every lock that this process has on
+    it (POSIX, fcntl), and a database without its locks loses what others write.
+    """
+    one = socket.socket(fileno=descriptor)
     try:
-        return socket.socket(fileno=second)
-    except OSError:
-        os.close(second)
-        raise
+        yield one
+    finally:
+        one.detach()
 
 
 def _listens(one: socket.socket, port: int) -> bool:
