@@ -18,6 +18,7 @@ from voxgate.speech.jobs.base import (
     SpokenAudio,
     ignore_event,
 )
+from voxgate.speech.jobs.claiming import CLAIM_NEXT
 from voxgate.speech.jobs.owned import OwnedJobs
 from voxgate.speech.jobs.rows import job_of, open_transaction
 
@@ -71,7 +72,7 @@ class JobQueue(OwnedJobs):
             "until_ms": now_ms + self._lease_ms,
             "max_attempts": self._max_attempts,
         }
-        return self._write_one(statements.CLAIM_NEXT, given, turn="")
+        return self._write_one(CLAIM_NEXT, given, turn="")
 
     def renew(self, job: Job, *, done: int | None = None, total: int | None = None) -> bool:
         """Prolong the lease of a claimed job and note its progress, if both its parts are given.

@@ -25,7 +25,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.sql.expression import BindParameter, ColumnElement, ScalarSelect
+from sqlalchemy.sql.expression import BindParameter, ColumnElement
 
 from voxgate.speech.jobs.base import ACTIVE_STATES, Cursor, JobState
 from voxgate.speech.jobs.table import job
@@ -43,61 +43,6 @@ def _moment(name: str) -> BindParameter[int]:
     # PostgreSQL has to be told that a number has 64 bits.
     return bindparam(name, type_=BigInteger)
 
-
-def _select_next(now_ms: ColumnElement[int]) -> ScalarSelect[str]:
-    """Choose the job whose turn it is."""
-    running = (
-        select(job.c.owner, func.count().label("jobs"))
-        .where(job.c.state == _RUNNING, job.c.lease_until_ms > now_ms)
-        .group_by(job.c.owner)
-        .subquery("running")
-    )
-    equal, waiting, begun = job.alias("equal"), job.alias("waiting"), job.alias("begun")
-    spoken_now = select(equal.c.fingerprint).where(equal.c.state == _RUNNING, equal.c.lease_until_ms > now_ms)
-    last_turn = select(func.max(begun.c.started_at_ms)).where(begun.c.owner == waiting.c.owner).scalar_subquery()
-    # A job that has had its turn and was not finished need not wait for another.
-    turn = case((waiting.c.attempts > 0, 0), else_=func.coalesce(last_turn, 0))
-    jobs = func.coalesce(running.c.jobs, 0)
-    return (
-        select(waiting.c.id)
-        .select_from(waiting.outerjoin(running, running.c.owner == waiting.c.owner))
-        .where(
-            waiting.c.state.in_(_ACTIVE),
-            waiting.c.lease_until_ms <= now_ms,
-            waiting.c.attempts < bindparam("max_attempts", type_=Integer),
-            or_(waiting.c.at_once.is_(None), jobs < waiting.c.at_once),
-            waiting.c.fingerprint.not_in(spoken_now),
-        )
-        .order_by(jobs, turn, waiting.c.created_at_ms, waiting.c.id)
-        .limit(1)
-        .with_for_update(of=waiting, skip_locked=True)
-        .scalar_subquery()
-    )
-
-
-def _build_claim() -> Update:
-    now_ms = _moment("now_ms")
-    return (
-        update(job)
-        .where(job.c.id == _select_next(now_ms))
-        .values(
-            state=_RUNNING,
-            lease_by=bindparam("worker_id", type_=String),
-            lease_until_ms=_moment("until_ms"),
-            attempts=job.c.attempts + 1,
-            fence=job.c.fence + 1,
-            started_at_ms=func.coalesce(job.c.started_at_ms, now_ms),
-        )
-        .returning(*job.c)
-    )
-
-
-CLAIM_NEXT = _build_claim()
-"""Give the next job to ``worker_id``: of the owner whose turn it is, the oldest, see ``JobQueue.claim``.
-
-Takes ``now_ms``, ``until_ms`` (end of the lease) and ``max_attempts``. Claims are made one after the other, so that
-each sees what runs.
-"""
 
 # Any two numbers that nobody else in the database locks.
 _LOCK = 0x766F78
