@@ -12,8 +12,6 @@ from voxgate.gate.decision import Reading
 from voxgate.gate.errors import PROBLEMS, Problem, Refusal
 from voxgate.gate.limits import Limit, LimitKind
 
-# draft-ietf-httpapi-ratelimit-headers-11; the one place that knows the revision's syntax is limit_headers().
-RATE_LIMIT_DRAFT = 11
 PROBLEM_TYPE = "application/problem+json"
 # The draft asks for the policies that are nearest to exhaustion, not for all.
 _ANNOUNCED = 2
@@ -126,7 +124,10 @@ def write_body(body: dict[str, Any]) -> bytes:
 
 
 def limit_headers(readings: Sequence[Reading]) -> list[Header]:
-    """Return ``RateLimit-Policy`` and ``RateLimit`` for the policies nearest to exhaustion; integers rounded up."""
+    """Return ``RateLimit-Policy`` and ``RateLimit`` for the policies nearest to exhaustion; integers rounded up.
+
+    Their form is that of draft-ietf-httpapi-ratelimit-headers-11; nothing else here knows it.
+    """
     if not readings:
         return []
     if len(readings) > _ANNOUNCED:
