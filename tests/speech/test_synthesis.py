@@ -1,5 +1,7 @@
 """A request becomes an audio file that speaks."""
 
+# ruff: noqa: RUF001 - digits of many scripts are meant
+
 import io
 import threading
 
@@ -61,6 +63,17 @@ def test_named_voice_speaks_the_language_of_each_sentence(speak):
     as_english = speak(VIETNAMESE, voice_name="en-us")
     assert named.duration_s / 0.96 != pytest.approx(as_english.duration_s, rel=0.1)
     assert named.duration_s * 0.96 == pytest.approx(own.duration_s, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "voice_name"),
+    [("２０２６年", "2026年", "cmn"), ("१२३", "123", "en-us"), ("Room ١٢٣", "Room 123", "Alnilam")],
+)
+def test_numbers_are_heard_in_whatever_digits(synthesizer: Synthesizer, text, plain, voice_name):
+    """Digits that the language does not have are spoken like those that it has, and captions have what was written."""
+    spoken, expected = (synthesizer.synthesize(SpeechRequest(each, voice_name), io.BytesIO()) for each in (text, plain))
+    assert spoken.duration_s == pytest.approx(expected.duration_s, rel=0.02)
+    assert [segment.text for segment in spoken.captions.segments] == [text]
 
 
 def test_progress_is_told_before_and_after_each_segment(synthesizer: Synthesizer):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from voxgate.speech.text import MAX_RUN_BYTES, MAX_SEGMENT_CHARS, Segment, clean, split, tidy
+from voxgate.speech.text import MAX_RUN_BYTES, MAX_SEGMENT_CHARS, Segment, clean, plain_signs, split, tidy
 
 anything = st.text(st.characters(exclude_categories=()), max_size=1500)
 proselike = st.lists(
@@ -108,3 +108,19 @@ def test_long_sentence_is_cut_at_a_comma_then_at_a_space():
     chinese = split("好" * 200 + "，" + "好" * 300)
     assert texts(chinese)[0] == "好" * 200 + "，"
     assert len(split("x" * 1000)) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("２０２６年", "2026年"),
+        ("٣ كتب", "3 كتب"),
+        ("१२३", "123"),
+        ("ＡＢＣ, ａｂｃ!", "ABC, abc!"),
+        ("Ünï ② ½ 二", "Ünï ② ½ 二"),
+    ],
+)
+def test_signs_that_engines_pass_over_become_plain(text, plain):
+    """Digits of every script and letters of full width, one for one; everything else stays."""
+    assert plain_signs(text) == plain
+    assert len(plain) == len(text)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from voxgate.speech.engines.base import Word
 from voxgate.speech.engines.languages import Context
 from voxgate.speech.script import Line, Script
-from voxgate.speech.text import clean, origins, split
+from voxgate.speech.text import clean, origins, plain_signs, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def _line_pieces(line: Line, context: Context) -> Iterable[Piece]:
     for index, segment in enumerate(segments):
         start, end = places[segment.offset], places[segment.offset + len(segment.text)]
         yield Piece(
-            text=segment.text,
+            text=plain_signs(segment.text),
             written=line.text[start:end].rstrip(),
             places=tuple(place - start for place in places[segment.offset : segment.offset + len(segment.text)]),
             line=line,

@@ -27,7 +27,7 @@ from voxgate.speech.streaming import SpeechStream
 from voxgate.speech.text import clean
 from voxgate.speech.voices import MAX_TAG_CHARS, language_for
 
-_FORM = 2  # raised when splitting or encoding change what is heard
+_FORM = 3  # raised when splitting or encoding change what is heard
 MIN_TOTAL_SPEED, MAX_TOTAL_SPEED = 0.25, 4.0
 """How slow and how fast SSML within a slow or fast request can become."""
 

@@ -15,6 +15,8 @@ _KEPT_MAX = 4096  # more than the texts of a service have, few enough to remembe
 _LINE_BREAKS = frozenset("\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
 _VARIATION_SELECTORS = frozenset([*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), *range(0x180B, 0x180E), 0x180F])
 
+_FULL_WIDTH = ord("Ａ") - ord("A")
+
 _SPACES = re.compile(" {2,}")
 _SPACED_BREAK = re.compile(r" ?\n ?")
 _PARAGRAPH = re.compile(r"\n{2,}")
@@ -61,6 +63,14 @@ def clean(text: str) -> str:
     return _LONG_RUN.sub(lambda run: _broken(run[0]), text)
 
 
+def plain_signs(text: str) -> str:
+    """Give a text of the same length whose digits, and letters of full width, are those of ASCII.
+
+    An engine reads ASCII's in every language, and is silent at most others, such as the wide ones of Chinese texts.
+    """
+    return text if text.isascii() else "".join(map(_plain, text))
+
+
 def origins(tidied: str, cleaned: str) -> list[int]:
     """Give for every place in a cleaned text, and for its end, where that is in the tidied text it was made of.
 
@@ -93,6 +103,14 @@ def split(text: str) -> list[Segment]:
             if spoken := piece.strip():
                 segments.append(Segment(offset + len(piece) - len(piece.lstrip()), spoken))
     return segments
+
+
+def _plain(char: str) -> str:
+    if char.isascii():
+        return char
+    if char.isdecimal():
+        return str(unicodedata.decimal(char))
+    return chr(ord(char) - _FULL_WIDTH) if "Ａ" <= char <= "Ｚ" or "ａ" <= char <= "ｚ" else char
 
 
 def _keep(char: str) -> str:
