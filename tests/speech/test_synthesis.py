@@ -1,7 +1,5 @@
 """A request becomes an audio file that speaks."""
 
-# ruff: noqa: RUF001 - digits of many scripts are meant
-
 import io
 import threading
 
