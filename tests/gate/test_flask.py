@@ -528,7 +528,8 @@ class TestSettings:
             ({"JWT_ACCESS_TOKEN_EXPIRES": -5}, "JWT_ACCESS_TOKEN_EXPIRES"),
             ({"JWT_DECODE_LEEWAY": 60}, "JWT_DECODE_LEEWAY"),
             ({"RATELIMIT_DEFAULT": "often"}, "RATELIMIT_DEFAULT: 'often'"),
-            ({"RATELIMIT_STORAGE_URL": "memcached://x"}, "memcached://"),
+            ({"RATELIMIT_STORAGE_URL": "memcached://x"}, "RATELIMIT_STORAGE_URL: there is no store memcached://"),
+            ({"VOXGATE_STORE": "redis://h:port"}, "VOXGATE_STORE: "),
         ],
     )
     def test_setting_that_cannot_be_meant_stops_the_start(self, tmp_path, settings, match):

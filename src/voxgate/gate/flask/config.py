@@ -150,12 +150,12 @@ def read_signer(app: Flask, clock: Clock | None = None) -> Signer:
     )
 
 
-def store_location(app: Flask) -> str:
-    """Return where the store is: ``VOXGATE_STORE``, the storage of rate limits, or a file in the instance folder."""
+def store_location(app: Flask) -> tuple[str, str]:
+    """Return the name of the setting that says where the store is, and the place; by default the instance folder."""
     for name in ("VOXGATE_STORE", *_STORAGE):
         if app.config.get(name):
-            return str(app.config[name])
-    return str(Path(app.instance_path) / "gate.db")
+            return name, str(app.config[name])
+    return "VOXGATE_STORE", str(Path(app.instance_path) / "gate.db")
 
 
 def _read_cookies(settings: Mapping[str, Any]) -> Cookies:

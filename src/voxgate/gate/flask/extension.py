@@ -98,7 +98,7 @@ class Gate(BrowserSessions):
         config = parts.config or read_config(app)
         clock = parts.clock or SystemClock()
         admission = Admission(
-            store=parts.store or open_store(store_location(app), clock=clock),
+            store=parts.store or _open_store(app, clock),
             signer=parts.signer or read_signer(app, clock),
             tiers=config.open_tiers(),
             clock=clock,
@@ -247,6 +247,14 @@ class Gate(BrowserSessions):
 
     def _tell_outage(self, _error: Exception) -> Response:
         return self.refuse(OUTAGE)
+
+
+def _open_store(app: Flask, clock: Clock) -> Store:
+    setting, location = store_location(app)
+    try:
+        return open_store(location, clock=clock)
+    except ConfigurationError as error:
+        raise ConfigurationError(setting, error.reason) from error  # the name that the application has given
 
 
 def _browsers_of(config: GateConfig, signer: Signer) -> Browsers:
