@@ -130,6 +130,17 @@ def test_a_slow_body_has_its_time_and_not_more(stalled, now):
         assert failed == ["the body did not come in time"]
 
 
+def test_a_process_that_ends_waits_a_second(stalled, now):
+    """Or clients that stall would keep it from ending in time."""
+    exchange = stalled()
+    now.s += PATIENCE_S
+    stalled.bodies.give_up()
+    assert exchange.answer is None
+    stalled.bodies.hurry()
+    stalled.bodies.give_up()
+    assert exchange.answer[0] == 408
+
+
 def test_what_its_client_is_told_ends_the_connection(stalled, now):
     """A problem as everywhere, with one byte less than it says, so that the server must close."""
     exchange = stalled()

@@ -155,6 +155,17 @@ class TestServe:
         assert process.wait(timeout=12) == 0
         assert time.monotonic() - begun < 8
 
+    def test_clients_that_stall_do_not_have_workers_killed(self, start):
+        """A stop ends what they never finish, so that each worker puts its things in order."""
+        process = start("--port", "0")
+        with socket.create_connection(("127.0.0.1", port_of(process)), timeout=30) as stalled:
+            stalled.sendall(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+            stalled.sendall(b"Content-Length: 99\r\n\r\n{")
+            process.send_signal(signal.SIGTERM)
+            _, errors = rest_of(process)
+        assert process.returncode == 0
+        assert "Killing worker" not in errors
+
     def test_two_workers_share_one_port_and_stop_together(self, start):
         """A stop that comes while they start is not lost."""
         process = start("--port", "0", "--workers", "2")
@@ -267,6 +278,9 @@ class ImitatedServer:
 
     def on_startup(self, _hook):
         """Call nothing: no signal is taken."""
+
+    def on_reload(self, _hook):
+        """Call nothing: no worker is renewed."""
 
     def serve(self):
         """Return at once."""

@@ -60,6 +60,7 @@ class Bodies:
         self._waiting: dict[BoundedBody, float] = {}  # the oldest first; single steps on it are whole in every thread
         self._has_waiting = threading.Event()
         self._strict_until_s = 0.0
+        self._deadline_s = DEADLINE_S
         self._watcher: threading.Thread | None = None
 
     def enter(self, body: "BoundedBody") -> None:
@@ -73,6 +74,10 @@ class Bodies:
         """Note that it waits no more."""
         self._waiting.pop(body, None)
 
+    def hurry(self) -> None:
+        """Wait a second for each from now on, because the process is about to end."""
+        self._deadline_s = PATIENCE_S
+
     def give_up(self) -> bool:
         """Give up what has been waited for too long; returns whether this is an attack."""
         now_s = self._now_s()
@@ -84,7 +89,7 @@ class Bodies:
             is_one_too_many = place < len(waiting) - self._many and waited_s >= patience_s
             if is_one_too_many:
                 self._strict_until_s = now_s + STRICT_S
-            if is_one_too_many or waited_s >= DEADLINE_S:
+            if is_one_too_many or waited_s >= self._deadline_s:
                 self._waiting.pop(body, None)
                 body.give_up()
         if not is_strict and self._strict_until_s > now_s:
@@ -187,20 +192,25 @@ def _refuse() -> tuple[int, list[tuple[str, str]], bytes]:
     return row.status, [*headers.problem_headers(refusal, problem=row), *headers.SECURITY_HEADERS, *own], body
 
 
-def bound_bodies(threads: int) -> None:
+def bound_bodies(threads: int) -> Bodies:
     """Have every process that the server forks from now on wait for bodies no longer than is said here.
 
     Args:
         threads: How many threads of a process answer requests.
+
+    Returns:
+        The bodies that a process waits for, each process its own.
     """
     from granian.server import mp  # noqa: PLC0415 -- only a server needs it
 
     # Only the server's own glue meets the exchange; there is no public way to it.
     glue = getattr(mp, "_wsgi_call_wrap", None)
+    bodies: Bodies = getattr(glue, "bodies", None) or Bodies(threads=threads)
     if glue is None:
         _log.warning("this version of the server offers no way to bound how long bodies are waited for")
-    elif not hasattr(glue, "bounds_bodies"):
-        mp._wsgi_call_wrap = _bounding(glue, Bodies(threads=threads))  # type: ignore[attr-defined]  # noqa: SLF001
+    elif not hasattr(glue, "bodies"):
+        mp._wsgi_call_wrap = _bounding(glue, bodies)  # type: ignore[attr-defined]  # noqa: SLF001
+    return bodies
 
 
 def _bounding(glue: Callable[..., Any], bodies: Bodies) -> Callable[..., Any]:
@@ -215,5 +225,5 @@ def _bounding(glue: Callable[..., Any], bodies: Bodies) -> Callable[..., Any]:
 
         return answer_bounded
 
-    make.bounds_bodies = True  # type: ignore[attr-defined]
+    make.bodies = bodies  # type: ignore[attr-defined]
     return make

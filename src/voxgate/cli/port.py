@@ -12,7 +12,7 @@ class PortTakenError(VoxgateError):
 
     def __init__(self, host: str, port: int) -> None:
         """Name the address that is taken."""
-        super().__init__(f"port {port} on {host} is taken by another program; choose one with --port (0: a free one)")
+        super().__init__(f"port {port} on {host} is taken by another program; choose another one (0: a free one)")
         self.host = host
         self.port = port
 

@@ -22,6 +22,7 @@ from voxgate.logs import configure_logs
 from voxgate.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.process import BaseProcess
     from wsgiref.types import WSGIApplication
 
@@ -124,6 +125,7 @@ class Server:
                 timer.daemon = True
                 timer.start()
             else:
+                _readiness.drop()
                 granian.signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
         def renew(*_: object) -> None:
@@ -222,12 +224,17 @@ def make_application() -> "WSGIApplication":
         click.echo(f"Error: {error}", err=True)
         os.kill(os.getppid(), signal.SIGTERM)  # before the exit, which would be taken for a crash and tried again
         raise SystemExit(1) from error
-    _readiness.hold(partial(leave, app))
+    _readiness.hold(partial(_leave, partial(leave, app)))
     _succession.hold(partial(let_go, app))
     # A forked worker does not run what is registered with atexit.
     Finalize(app, app.extensions[SERVICES].close, exitpriority=1)
     drop_stalled(settings.port)
     return app
+
+
+def _leave(then: "Callable[[], None]") -> None:
+    bound_bodies(BLOCKING_THREADS).hurry()  # or clients that stall would have the worker killed in the end
+    then()
 
 
 def _open_tls(settings: Settings) -> "TlsFiles | None":
