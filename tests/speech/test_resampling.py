@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from voxgate.speech.engines.base import Utterance
 from voxgate.speech.engines.lowpass import low_passed
 from voxgate.speech.engines.registry import Engines
+from voxgate.speech.segments import SegmentSpeaker
 
 DEADLINE_S = 60
 ENGINE_HZ = 22_050
@@ -70,3 +72,21 @@ def test_loud_sound_is_clipped_and_does_not_wrap():
     assert heard.min() == -32768
     # Where the square stands high the sound does too: nothing has turned round.
     assert (heard.reshape(-1, 20)[::2, 8:12] > 20_000).all()
+
+
+@pytest.mark.parametrize("to_hz", [8_000, 24_000])
+def test_engine_that_can_gives_its_audio_at_the_wanted_rate(engines: Engines, monkeypatch, to_hz):
+    """espeak-ng gives audio at the wanted rate at once, as long as at its own; its words begin when they did."""
+    voice = engines.find_voice("en-us")
+    said = Utterance("One, two, three.", "en-us", "en-us", 1.0, 0.0, max_audio_s=60, deadline_s=DEADLINE_S)
+    own = SegmentSpeaker(engines, voice, ENGINE_HZ).speak(said)
+    monkeypatch.setattr(engines, "resample", _same)
+    wanted = SegmentSpeaker(engines, voice, to_hz).speak(said)
+    assert len(wanted.pcm) / 2 / to_hz == pytest.approx(len(own.pcm) / 2 / ENGINE_HZ, abs=0.01)
+    assert [word.at_s for word in wanted.words] == pytest.approx([word.at_s for word in own.words], abs=0.01)
+
+
+def _same(pcm: bytes, *, from_hz: int, to_hz: int, deadline_s: float) -> bytes:
+    assert from_hz == to_hz
+    assert deadline_s == DEADLINE_S
+    return pcm

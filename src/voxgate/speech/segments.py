@@ -62,8 +62,8 @@ class SegmentSpeaker:
         return Speech(bytes(pcm), tuple(words))
 
     def _speak(self, utterance: Utterance) -> Speech:
-        speech = self.engines.speak(self.voice, utterance)
-        own_hz = self.engines.engine_of(self.voice).sample_rate_hz
+        speech = self.engines.speak(self.voice, replace(utterance, rate_hz=self.rate_hz))
+        own_hz = speech.rate_hz or self.engines.engine_of(self.voice).sample_rate_hz
         pcm = self.engines.resample(speech.pcm, from_hz=own_hz, to_hz=self.rate_hz, deadline_s=utterance.deadline_s)
         return Speech(pcm, speech.words)
 

@@ -42,6 +42,7 @@ class Utterance:
         max_audio_s: More audio than this is refused with ``audio_too_long``.
         deadline_s: Longer work than this is ended with ``deadline_exceeded``.
         is_continued: The sentence goes on in the next utterance, so no pause is wanted after this one.
+        rate_hz: The sample rate that is wanted in the end; an engine may give its audio at this one, or at its own.
     """
 
     text: str
@@ -52,6 +53,7 @@ class Utterance:
     max_audio_s: float
     deadline_s: float
     is_continued: bool = False
+    rate_hz: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,12 @@ class Speech:
     Attributes:
         pcm: The whole audio: 16-bit mono PCM, little-endian.
         words: Where words begin, as far as the engine knows; empty when it does not.
+        rate_hz: Its sample rate; 0 for the engine's own.
     """
 
     pcm: bytes
     words: tuple[Word, ...] = ()
+    rate_hz: int = 0
 
 
 class Engine(Protocol):

@@ -55,6 +55,7 @@ class EspeakEngine:
                 rate_ratio=preset.rate_ratio if preset else 1.0,
                 speed_ratio=utterance.speed_ratio,
                 is_continued=utterance.is_continued,
+                rate_hz=utterance.rate_hz or SAMPLE_RATE_HZ,
             ),
             max_audio_s=utterance.max_audio_s,
             deadline_s=utterance.deadline_s,

@@ -30,6 +30,7 @@ class EspeakUtterance:
         rate_ratio: Pace of the voice at speed 1, where 1.0 is 175 words a minute.
         speed_ratio: How much faster than that.
         is_continued: Whether the pause at the end of a sentence is left out.
+        rate_hz: Sample rate of the audio.
     """
 
     text: str
@@ -39,6 +40,7 @@ class EspeakUtterance:
     rate_ratio: float
     speed_ratio: float
     is_continued: bool = False
+    rate_hz: int = SAMPLE_RATE_HZ
 
 
 class EspeakProgram:
@@ -50,7 +52,7 @@ class EspeakProgram:
         self.pool = WorkerPool(self._start, size=workers)
 
     def speak(self, utterance: EspeakUtterance, *, max_audio_s: float, deadline_s: float) -> Speech:
-        """Give the audio of one segment as 16-bit mono PCM at 22,050 Hz, and where its words begin.
+        """Give the audio of one segment as 16-bit mono PCM, and where its words begin.
 
         Raises:
             EngineError: As `WorkerPool.ask` says.
@@ -66,10 +68,12 @@ class EspeakProgram:
             "speed_ratio": utterance.speed_ratio,
             "has_end_pause": not utterance.is_continued,
             "max_samples": int(max_audio_s * SAMPLE_RATE_HZ),
+            "to_hz": utterance.rate_hz,
         }
-        max_bytes = int(max_audio_s * SAMPLE_RATE_HZ * BYTES_PER_SAMPLE * 2)
+        max_bytes = int(max_audio_s * utterance.rate_hz * BYTES_PER_SAMPLE * 2) + BYTES_PER_SAMPLE
         answer = self.pool.ask(Exchange(request, b"", max_bytes, deadline_s))
-        return Speech(answer.pcm, read_words(answer.header.get("words"), sample_rate_hz=SAMPLE_RATE_HZ))
+        words = read_words(answer.header.get("words"), sample_rate_hz=SAMPLE_RATE_HZ)
+        return Speech(answer.pcm, words, utterance.rate_hz)
 
     def retime(
         self, pcm: bytes, *, sample_rate_hz: int, speed_ratio: float, pitch_semitones: float, deadline_s: float

@@ -10,7 +10,8 @@ parent. (PR_SET_PDEATHSIG would end it with the parent's *thread* that started i
 Request:  u32 size, JSON ``{"op": "speak" | "retime" | "resample", ...}``; all but the first are followed by
           ``pcm_bytes`` of audio.
 Answer:   u32 size, JSON ``{"pcm_bytes": n}`` and n bytes of audio, or ``{"error": reason, "detail": text}``; with
-          speech also ``"words"``: pairs of an offset in the text and the sample at which that word begins.
+          speech also ``"words"``: pairs of an offset in the text and the sample at which that word begins, counted at
+          the rate of the greeting also when the audio has another, ``to_hz``.
 Greeting: u32 size, JSON ``{"sample_rate_hz": n}`` or an error, once, when ready. Integers are little-endian.
 Audio is 16-bit mono, little-endian. The working folder holds ``espeak-ng-data``, in which this process may write
 ``voices/!v``.
@@ -223,7 +224,10 @@ def serve(engine: Espeak, requests: BinaryIO, answers: BinaryIO, *, allow_cpu: C
 
 def _answer(engine: Espeak, request: dict[str, Any], pcm: bytes) -> tuple[bytes, Words]:
     if request["op"] == "speak":
-        return engine.speak(request)
+        spoken, words = engine.speak(request)
+        own_hz, to_hz = engine.sample_rate_hz, request.get("to_hz", engine.sample_rate_hz)
+        # Here, so that the audio need not go out, in and out again.
+        return spoken if to_hz == own_hz else engine.sonic.resample(spoken, from_hz=own_hz, to_hz=to_hz), words
     if request["op"] == "resample":
         return engine.sonic.resample(pcm, from_hz=request["from_hz"], to_hz=request["to_hz"]), []
     changed = engine.sonic.retime(

@@ -60,6 +60,7 @@ class Engines:
             speed_ratio=utterance.speed_ratio / speed,
             pitch_semitones=utterance.pitch_semitones - pitch,
             max_audio_s=utterance.max_audio_s * speed,
+            rate_hz=0,
         )
         speech = engine.speak(asked)
         pcm = self.program.retime(
