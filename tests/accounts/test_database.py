@@ -152,6 +152,20 @@ class TestSchema:
         assert f"{empty_path.name}-wal" in modes
 
     @ON_A_FILE
+    def test_opening_it_once_more_ends_no_lock_of_this_process(self, empty, empty_url, empty_path):
+        """Otherwise another process would take itself for the last one, and remove the log that this one writes."""
+        empty.migrate()
+        add_user(empty)
+        again = Database(empty_url)
+        again.migrate()
+        change = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('DELETE FROM users'); c.commit()"
+        subprocess.run([sys.executable, "-c", f"{change}; c.close()", str(empty_path)], check=True)
+        assert empty_path.with_name(f"{empty_path.name}-wal").exists()
+        with empty.reading() as session:
+            assert session.query(User).count() == 0
+        again.close()
+
+    @ON_A_FILE
     def test_waits_for_another_starter_to_enter_wal(self, empty, empty_path, monkeypatch):
         """A file that another process holds while it starts is asked for again."""
         holder = sqlite3.connect(empty_path, isolation_level=None)

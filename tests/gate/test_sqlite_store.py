@@ -1,6 +1,8 @@
 """What the embedded store promises of its file."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
 
@@ -32,6 +34,18 @@ def test_two_stores_on_one_file_are_one(known, tmp_path, clock):
     other.end_session("s1", expires_at_ms=clock.now_ms())
     assert code(known.decide(by_session())) == "TOKEN_REVOKED"
     other.close()
+
+
+def test_opening_it_once_more_ends_no_lock_of_this_process(known, tmp_path, clock):
+    """Otherwise another process would take itself for the last one, and remove the log that this one writes."""
+    again = SqliteStore(tmp_path / "gate.db", clock=clock)
+    again.ping()
+    look = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('DELETE FROM window'); c.commit(); c.close()"
+    )
+    subprocess.run([sys.executable, "-c", look, str(tmp_path / "gate.db")], check=True)
+    assert (tmp_path / "gate.db-wal").exists()
+    again.close()
 
 
 def test_dead_rows_are_swept(store, clock, tmp_path):

@@ -197,9 +197,15 @@ def _translated(*, but: tuple[type[Exception], ...] = _STATEMENT_ERRORS) -> Iter
 
 
 def _create_private(path: Path) -> None:
-    """Create the file for its owner alone; SQLite gives its companion files the same mode."""
+    """Create the file for its owner alone; SQLite gives its companion files the same mode.
+
+    A file that is there is not opened: to close any handle of it would end the locks of whoever has the database open
+    in this process (POSIX, fcntl), and another process would then remove the log from under it.
+    """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise DatabaseUnavailableError(f"{path}: {error.strerror}") from error
 

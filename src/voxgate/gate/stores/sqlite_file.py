@@ -94,8 +94,9 @@ class SqliteFile:
 
     def _open(self) -> sqlite3.Connection:
         # For its owner alone, also in an instance folder that others may read; SQLite's companions take the same mode.
+        # A file that is there is not opened: closing it would end the locks that another store of this process has.
         with contextlib.suppress(OSError):  # SQLite says itself what is wrong
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDONLY, 0o600))
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDONLY, 0o600))
         connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             connection.row_factory = sqlite3.Row
