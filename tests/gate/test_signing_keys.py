@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import stat
 import threading
 
@@ -280,6 +281,58 @@ class TestRemovedKey:
         assert not now.accepts(access)
         assert now.signer.verify_refresh(refresh) == INVALID
         assert now.accepts(now.issue())
+
+
+class TestSeveralMachines:
+    @pytest.fixture
+    def other(self, tmp_path, process, place, clock):
+        """Another machine that has got the first key before its first start."""
+        folder = tmp_path / "two"
+        folder.mkdir()
+        self.first = process()
+        shutil.copy(tmp_path / "secret.key", folder / "secret.key")
+        return process(folder=KeyFolder(folder, clock=clock))
+
+    @pytest.fixture
+    def carry(self, tmp_path, clock):
+        """Carry the file to the other machine as the guide does, and let it be looked at."""
+
+        def call():
+            shutil.copy(tmp_path / "signing.json", tmp_path / "two" / "signing.new")
+            (tmp_path / "two" / "signing.new").replace(tmp_path / "two" / "signing.json")
+            clock.advance(2)
+
+        return call
+
+    def test_first_key_is_one_for_all(self, other):
+        """Access and refresh tokens of one machine are good at the other."""
+        assert other.accepts(self.first.issue())
+        assert self.first.accepts(other.issue())
+        refresh = self.first.signer.issue_refresh("s1")
+        assert other.signer.verify_refresh(refresh).session_id == "s1"
+
+    def test_key_that_is_carried_before_it_signs_logs_nobody_out(self, other, place, carry):
+        """In between each machine accepts what the other signs, with the old key or the new one."""
+        place.new("ES256")
+        carry()
+        old = other.issue()
+        place.rotate(overlap_s=3600, algorithm="ES256")
+        assert other.accepts(self.first.issue())
+        carry()
+        assert parts(other.issue())[0]["alg"] == "ES256"
+        assert self.first.accepts(other.issue())
+        assert other.accepts(old)
+        assert self.first.accepts(old)
+
+    def test_leaked_key_ends_on_each_machine_with_its_copy(self, other, place, carry):
+        """Also where the file of the first key is left behind; refresh tokens end too."""
+        access, refresh = self.first.issue(), self.first.signer.issue_refresh("s1")
+        place.rotate(overlap_s=0, is_leaked=True)
+        carry()
+        other.signer.keys.look(place._clock.now_ms())
+        assert not other.accepts(access)
+        assert other.signer.verify_refresh(refresh) == INVALID
+        assert other.accepts(self.first.issue())
 
 
 class TestFiles:
