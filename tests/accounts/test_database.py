@@ -86,7 +86,7 @@ def start_processes(count, url):
     for process in running:  # each has imported what it needs or is on its way; the line lets them go together
         process.stdin.write("\n")
         process.stdin.flush()
-    finished = [(process.communicate(timeout=60), process.returncode) for process in running]
+    finished = [(process.communicate(timeout=200), process.returncode) for process in running]
     assert [(code, errors) for (_, errors), code in finished] == [(0, "")] * count
     return [printed.strip() for (printed, _), _ in finished]
 

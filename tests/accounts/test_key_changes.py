@@ -25,7 +25,7 @@ def at_once(*calls):
     barrier = threading.Barrier(len(calls))
 
     def run(call):
-        barrier.wait(10)
+        barrier.wait(60)
         return call()
 
     with ThreadPoolExecutor(len(calls)) as threads:

@@ -38,7 +38,7 @@ def gate(monkeypatch):
 
     def hash_when_open(_hasher, _password):
         begun.release()
-        assert opened.wait(10)
+        assert opened.wait(60)
         return "hash"
 
     monkeypatch.setattr(argon2.PasswordHasher, "hash", hash_when_open)
@@ -117,7 +117,7 @@ class TestBounds:
         hasher = Hasher(workers=1, queue=2, memory_kib=8)
         with ThreadPoolExecutor(3) as threads:
             waiting = [threads.submit(hasher.hash, "password123") for _ in range(3)]
-            begun.acquire(timeout=10)
+            begun.acquire(timeout=60)
             refused = _ask_until_refused(hasher)
             opened.set()
             assert [each.result() for each in waiting].count("hash") >= 2

@@ -43,7 +43,7 @@ def at_once(count, call):
     barrier = threading.Barrier(count)
 
     def run(number):
-        barrier.wait(10)
+        barrier.wait(60)
         return call(number)
 
     with ThreadPoolExecutor(count) as threads:
@@ -66,7 +66,7 @@ def test_two_processes_that_register_the_same_twenty_names_make_twenty(database_
     arguments = [sys.executable, "-c", REGISTER, database_url, str(tmp_path / "gate.db")]
     pipe = subprocess.PIPE
     running = [subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(2)]
-    finished = [process.communicate("\n", timeout=60) for process in running]
+    finished = [process.communicate("\n", timeout=200) for process in running]
     assert [errors for _, errors in finished] == [""] * 2
     outcomes = Counter(word for printed, _ in finished for word in printed.split())
     assert outcomes == {"CREATED": 20, "USERNAME_TAKEN": 20}
@@ -92,11 +92,11 @@ def test_new_password_leaves_no_session_of_the_old_one(accounts, account, sessio
     barrier = threading.Barrier(9)
 
     def log_in(_number):
-        barrier.wait(10)
+        barrier.wait(60)
         return sessions.open(account, address="", device="")
 
     def change():
-        barrier.wait(10)
+        barrier.wait(60)
         accounts.set_password(account.subject, "seven stones")
 
     with ThreadPoolExecutor(9) as threads:

@@ -80,7 +80,7 @@ def race(store_kind, location):
         for racer in racers:
             racer.stdin.write("go\n")
             racer.stdin.flush()
-        return sorted(number for racer in racers for number in json.loads(racer.communicate(timeout=100)[0]))
+        return sorted(number for racer in racers for number in json.loads(racer.communicate(timeout=200)[0]))
 
     return run
 

@@ -384,4 +384,4 @@ store.close()
 
 def test_forked_process_has_a_connection_of_its_own(server):
     """Parent and child never read each other's answers."""
-    subprocess.run([sys.executable, "-c", FORK, server.url], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", FORK, server.url], check=True, timeout=200)

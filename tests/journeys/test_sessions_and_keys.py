@@ -173,7 +173,7 @@ def test_guide_runs_as_it_is_written(serve, tmp_path):
         env={"PATH": path, "HOME": str(tmp_path), "LANG": "C.UTF-8", "VOXGATE_DATA": str(served.data)},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
