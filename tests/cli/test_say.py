@@ -1,11 +1,13 @@
 """Speaking into a file without a server."""
 
 import io
+import signal
 import subprocess
 import sys
 
 import pytest
 import soundfile
+from tests.support.waiting import eventually
 
 
 def test_a_text_becomes_a_file_that_an_independent_reader_opens(run, tmp_path):
@@ -122,3 +124,42 @@ def test_captions_are_written_beside_the_audio(run, tmp_path, form, begin):
     assert captions.read_text().startswith(begin)
     assert "Auf Wiedersehen." in captions.read_text() or form == "json"
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"a.wav", f"a.{form}"}
+
+
+@pytest.mark.parametrize("data", ["caf\xe9".encode("latin-1"), "Hello".encode("utf-16")])
+def test_text_that_is_no_utf_8_is_refused(tmp_path, data):
+    """Its letters would be lost without a word, as an argument and on standard input."""
+    for arguments, stdin in ((("-",), data), ((data.replace(b"\0", b""),), b"")):
+        done = subprocess.run(
+            [sys.executable, "-m", "voxgate", "say", *arguments, "-o", tmp_path / "a.wav"],
+            input=stdin,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert b"Error: the text is not UTF-8, at byte " in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_byte_order_mark_is_not_spoken(run, tmp_path):
+    """Files from Windows begin with one."""
+    for name, text in (("a.wav", "\ufeffGood morning."), ("b.wav", "Good morning.")):
+        assert run("say", "-", "-o", tmp_path / name, stdin=text).exit_code == 0
+    durations = {soundfile.info(path).duration for path in tmp_path.glob("*.wav")}
+    assert max(durations) - min(durations) < 0.01
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stop_in_the_middle_leaves_nothing(tmp_path, number):
+    """No half file, under no name, and the old one as it was."""
+    old = tmp_path / "a.mp3"
+    old.write_bytes(b"old")
+    command = [sys.executable, "-m", "voxgate", "say", "-", "-o", old]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as speaking:
+        speaking.stdin.write(b"One more short sentence here. " * 20_000)
+        speaking.stdin.close()
+        eventually(lambda: len(list(tmp_path.iterdir())) > 1, "the beginning of a file")
+        speaking.send_signal(number)
+        assert speaking.wait(60) in {1, 128 + number}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp3"]
+    assert old.read_bytes() == b"old"

@@ -2,8 +2,9 @@
 
 import contextlib
 import os
+import secrets
+import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,14 +61,13 @@ def say(
     from voxgate.speech.request import SpeechRequest  # noqa: PLC0415 -- help is quicker without it
 
     _check_places(output, captions)
-    spoken = sys.stdin.read() if text == "-" else text
     request = SpeechRequest(
-        text=spoken,
+        text=_read_text(text),
         output_format=audio_format or output.suffix.lstrip(".").lower() or "wav",
         input_format="ssml" if is_ssml else "text",
         **sound,
     )
-    with _opened_synthesizer() as synthesizer:
+    with _leaving_nothing(), _opened_synthesizer() as synthesizer:
         _refuse_faults(request, synthesizer)
         if output == _STANDARD_OUTPUT:
             _send(request, synthesizer)
@@ -76,6 +76,30 @@ def say(
     if captions is not None:
         _replace(captions, lambda file: file.write(_written(made, captions.suffix)))
     click.echo(f"{output}: {made.duration_s:.1f} s", err=True)
+
+
+def _read_text(text: str) -> str:
+    """Return what is to be spoken; bytes of another encoding are refused, because their letters would be lost."""
+    data = sys.stdin.buffer.read() if text == "-" else os.fsencode(text)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        hint = "convert it first, as in: iconv -f latin1 -t utf-8"
+        raise click.ClickException(f"the text is not UTF-8, at byte {error.start + 1}; {hint}") from error
+
+
+@contextlib.contextmanager
+def _leaving_nothing() -> Iterator[None]:
+    """End like Ctrl-C when told to stop, so that no half file is left."""
+
+    def leave(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _check_places(output: Path, captions: Path | None) -> None:
@@ -168,15 +192,14 @@ def _speak(request: "SpeechRequest", synthesizer: "Synthesizer", output: Path) -
 
 def _replace(path: Path, write: Any) -> None:  # noqa: ANN401 -- takes a binary file
     """Write a file beside its place and rename it, so that a failure leaves nothing half made."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    unfinished = Path(name)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 -- a descriptor has no path
-        try:
+    # Its name is known before it is there, so that no stop comes between the two.
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with unfinished.open("xb") as file:
             write(file)
-            unfinished.chmod(0o644)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _written(captions: "Captions", suffix: str) -> bytes:
