@@ -100,12 +100,13 @@ def test_every_content_type(send, operation):
 def test_no_field_but_the_documented(send, operation):
     """Nobody assigns what is not offered; OpenAI's form passes such fields over, as other servers have theirs."""
     asked = good_body(operation.body)
-    is_openai = operation.path.startswith("/v1/")
-    status = send(operation, json.dumps(asked)).status_code if is_openai else 422
     for name in ("id", "tier", "is_premium", "subject", "user_id", "digest", "ended_at_ms"):
-        assert send(operation, json.dumps(asked | {name: 1})).status_code == status
-        if is_openai:
-            assert operation.body.model_validate(asked | {name: 1}) == operation.body.model_validate(asked)
+        answer = send(operation, json.dumps(asked | {name: 1}))
+        if operation.path.startswith("/v1/"):
+            usual = send(operation, json.dumps(asked))
+            assert (answer.status_code, answer.data) == (usual.status_code, usual.data)
+        else:
+            assert answer.status_code == 422
 
 
 NAMED = ["text", "speed", "voice_name", "username", "name", "scopes", "expires_in", "overlap_s", "x"]
