@@ -2,6 +2,7 @@
 
 import gc
 
+import hypothesis
 import pytest
 from tests.support.databases import (  # noqa: F401 -- fixtures are found by their names
     database_kind,
@@ -14,6 +15,10 @@ from tests.support.databases import (  # noqa: F401 -- fixtures are found by the
 from tests.support.remembering import _remember  # noqa: F401 -- the same
 
 from voxgate.gate.stores import open_store
+
+# How long an example takes, or takes to be made, says something of the machine, not of the code.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_finish():

@@ -53,7 +53,7 @@ class TestAnswer:
         assert hashed.startswith(DEFAULT_PARAMETERS)
         assert hasher.verify(hashed, password="password123") is True
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(st.text(min_size=1, max_size=40).filter(lambda text: encode_password(text) is not None))
     def test_only_the_same_text_matches(self, password):
         """The whole password counts."""

@@ -37,7 +37,7 @@ STEPS = st.lists(st.tuples(PAUSES, COSTS, st.sampled_from("abcd"), st.booleans()
 
 
 @given(limits=LIMITS, steps=STEPS, is_spread=st.booleans())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_store_decides_like_plain_lists(store, clock, limits, steps, is_spread):
     """Admission, use, what is free next and the exact wait, of windows, calendars and leases, weighted and mixed."""
     clock.advance((START_MS - clock.now_ms()) / 1000)

@@ -169,7 +169,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_store_follows_a_session_like_a_plain_model(store, clock, steps):
     """Any order of tokens, pauses, late states and ends: alike to the code and the millisecond."""
     session = f"m{next(ids)}"

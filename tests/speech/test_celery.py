@@ -185,6 +185,7 @@ class TestTrouble:
         job = submit(stage.queue)
         sender.send(job.id)
         eventually(lambda: failed, "the fault")
+        eventually(lambda: stage.queue.find(job.id, "ann").state is JobState.QUEUED, "the job handed back")
         stage.clock.advance(OVERDUE_S)
         stage.wait_for_ends(1)
         assert stage.queue.find(job.id, "ann").attempts == 2

@@ -5,7 +5,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voxgate.speech.text import MAX_RUN_BYTES, MAX_SEGMENT_CHARS, Segment, clean, plain_signs, split, tidy
@@ -20,7 +20,6 @@ def texts(segments: list[Segment]) -> list[str]:
     return [segment.text for segment in segments]
 
 
-@settings(deadline=None)  # a busy machine is not a fault
 @given(anything)
 @example("[\u200b[aeiou")
 @example("a\ufe0f\u0301" * 100)
@@ -30,7 +29,6 @@ def test_cleaned_text_is_clean_for_good(text):
     assert tidy(tidy(text)) == tidy(text)
 
 
-@settings(deadline=None)  # a busy machine is not a fault
 @given(anything)
 def test_nothing_dangerous_is_left(text):
     """No control, bidirectional or zero-width character, no long run, no phoneme input; it encodes as UTF-8."""
@@ -40,7 +38,6 @@ def test_nothing_dangerous_is_left(text):
     assert "[[" not in cleaned
 
 
-@settings(deadline=None)  # a busy machine is not a fault
 @given(st.one_of(anything, proselike.map("".join)))
 def test_segments_lose_nothing_but_white_space(text):
     """Each segment stands at its offset, none is blank or over 400 characters, and all together are the text."""
