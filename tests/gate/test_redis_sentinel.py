@@ -46,7 +46,8 @@ def test_failover_revives_nothing_and_logs_nobody_out(watched):
         watched.master.kill()
         with pytest.raises(StoreUnavailableError):
             store.decide(by_session())
-        eventually(lambda: decides(store), "the replica as the new master")
+        eventually(watched.has_failed_over, "the replica as the new master")
+        eventually(lambda: decides(store), "answers of the new master")
         codes = [code(store.decide(by_session(session=session))) for session in SESSIONS]
         assert codes == ["TOKEN_REVOKED", None] * 20
         assert store.decide(by_nobody(Charge(TEN, "ip:a"))).readings[0].used == 5
@@ -90,7 +91,9 @@ def test_old_master_that_comes_back_decides_nothing(watched):
         assert code(revoked) == "TOKEN_REVOKED"
         assert watched.master.call("WAIT", 1, 20_000) == 1
         watched.master.kill()
-        eventually(lambda: decides(store), "the replica as the new master")
+        # Started again before that, it would stay the master.
+        eventually(watched.has_failed_over, "the replica as the new master")
+        eventually(lambda: decides(store), "answers of the new master")
         watched.master.start()
 
         def is_replica():

@@ -113,13 +113,16 @@ class Postgres:
 
     def pause(self):
         """Let it hang: connections are taken and nothing is answered."""
-        for pid in self._pids():
-            os.kill(pid, signal.SIGSTOP)
+        self._signal_all(signal.SIGSTOP)
 
     def resume(self):
         """End what ``pause`` began."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number):
         for pid in self._pids():
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # a session may end at this very moment
+                os.kill(pid, number)
 
     def _pids(self):
         """Return the server and the processes of its sessions."""

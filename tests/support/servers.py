@@ -157,6 +157,11 @@ class Watched:
         has_replica = b"slaves=1" in self.sentinel.call("INFO SENTINEL")
         return has_replica and self.replica.call("INFO", "replication")["master_link_status"] == "up"
 
+    def has_failed_over(self):
+        """Say whether the replica is the master now, and Sentinel names it."""
+        _, port = self.sentinel.call("SENTINEL GET-MASTER-ADDR-BY-NAME", "main")
+        return int(port) == self.replica.port and self.replica.call("INFO", "replication")["role"] == "master"
+
 
 @contextlib.contextmanager
 def running_sentinel():
@@ -166,7 +171,7 @@ def running_sentinel():
         master = stack.enter_context(running(*at_once, port=free_port()))
         follows = ("--replicaof", f"127.0.0.1 {master.port}", *at_once)
         replica = stack.enter_context(running(*follows, port=free_port()))
-        rules = ("monitor main 127.0.0.1 %d 1", "down-after-milliseconds main 400", "failover-timeout main 2000")
+        rules = ("monitor main 127.0.0.1 %d 1", "down-after-milliseconds main 2000", "failover-timeout main 6000")
         config = [f"sentinel {rule}".replace("%d", str(master.port)) for rule in rules]
         sentinel = stack.enter_context(running("--sentinel", port=free_port(), config=config))
         yield Watched(master, replica, sentinel)
