@@ -95,8 +95,8 @@ def records(monkeypatch):
     """What the events' logger is given, whatever logging another test has set up in this process."""
     logger, handler, found = logging.getLogger("voxgate.events"), logging.Handler(), []
     monkeypatch.setattr(handler, "emit", found.append)
-    monkeypatch.setattr(logger, "disabled", False)
-    monkeypatch.setattr(logger, "handlers", [handler])
+    for name, value in (("disabled", False), ("handlers", [handler]), ("filters", []), ("propagate", False)):
+        monkeypatch.setattr(logger, name, value)
     level = logger.level
     logger.setLevel("INFO")
     yield found
