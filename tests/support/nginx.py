@@ -29,6 +29,15 @@ http {{
 """
 
 
+def put_in(configuration, own):
+    """Return the text of a deployed configuration with what is the test's own in place of what stands there once."""
+    text = configuration.read_text()
+    for written, instead in own.items():
+        assert text.count(written) == 1, written
+        text = text.replace(written, instead)
+    return text
+
+
 class Nginx:
     """nginx with the deployed configuration, whose addresses and files alone are the test's.
 
@@ -43,18 +52,15 @@ class Nginx:
         self.port, self.plain_port = free_port(), free_port()
         tls = make_certificate(folder / "tls", ("127.0.0.1",), now=datetime.now(UTC))
         self.context = ssl.create_default_context(cafile=tls.authority)
-        text = CONFIGURATION.read_text()
-        for written, own in {
+        own = {
             "127.0.0.1:5000": f"127.0.0.1:{gate}",
             "127.0.0.1:8000": f"127.0.0.1:{reports}",
             "listen 443 ssl;": f"listen 127.0.0.1:{self.port} ssl;",
             "listen 80;": f"listen 127.0.0.1:{self.plain_port};",
             "/etc/ssl/voice.example.pem": str(tls.certificate),
             "/etc/ssl/private/voice.example.key": str(tls.key),
-        }.items():
-            assert text.count(written) == 1, written
-            text = text.replace(written, own)
-        (folder / "site.conf").write_text(text)
+        }
+        (folder / "site.conf").write_text(put_in(CONFIGURATION, own))
         (folder / "nginx.conf").write_text(_MAIN.format(folder=folder))
         command = [program("nginx", "nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
         self.process = subprocess.Popen([*command, "-e", str(folder / "errors")])
