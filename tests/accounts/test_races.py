@@ -12,7 +12,9 @@ from sqlalchemy import text
 from voxgate.accounts.database import Database, DatabaseUnavailableError
 from voxgate.accounts.lifecycle import Accounts
 from voxgate.accounts.registration import Registration
+from voxgate.gate.api_keys import parse_key
 from voxgate.gate.decision import Query
+from voxgate.gate.errors import Refusal
 from voxgate.gate.principal import CredentialKind
 
 REGISTER = """
@@ -79,12 +81,19 @@ def test_changes_from_many_threads_are_all_counted(accounts, account):
     assert sorted(each.version for each in changed) == list(range(2, 10))
 
 
-def test_store_ends_with_the_newest_state(accounts, account, store, sessions):
-    """However the messages to the store overtake each other, it keeps what SQL says."""
-    pair = sessions.open(account, address="", device="")
-    at_once(8, lambda number: accounts.set_active(account.subject, number % 2 == 0))
-    decision = store.decide(Query(charges={"": ()}, kind=CredentialKind.ACCESS, credential_id=pair.session_id))
-    assert decision.is_allowed == accounts.find(account.subject).is_active
+def test_store_ends_with_the_newest_state(accounts, register, store, sessions):
+    """However the messages to the store overtake each other, it keeps what SQL says, and no ended session lives."""
+    made = register()
+    subject = made.account.subject
+    pair = sessions.open(made.account, address="", device="")
+    at_once(8, lambda number: accounts.set_active(subject, number % 2 == 0))
+    key = parse_key(made.api_key)
+    by_key = Query(charges={"": ()}, kind=CredentialKind.API_KEY, credential_id=key.key_id, digest=key.digest)
+    assert store.decide(by_key).is_allowed == accounts.find(subject).is_active
+    accounts.set_active(subject, True)
+    assert store.decide(by_key).is_allowed
+    by_session = Query(charges={"": ()}, kind=CredentialKind.ACCESS, credential_id=pair.session_id)
+    assert store.decide(by_session).refusal == Refusal("TOKEN_REVOKED")
 
 
 def test_new_password_leaves_no_session_of_the_old_one(accounts, account, sessions, store):

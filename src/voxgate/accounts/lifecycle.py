@@ -148,12 +148,13 @@ class Accounts:
             tier = terms.get("tier", user.tier)
             if tier != user.tier and not is_tier(session, tier):
                 return Refusal("VALIDATION_FAILED", faults=(FieldFault("/tier", "must be the name of a tier"),))
+            if is_active and not user.is_active:
+                # Under the account's lock: no disabling can come between what the store is told and the enabling.
+                tell_ends(self._store, find_ended(session, subject, now_ms=self._clock.now_ms()))
             user.tier, user.limits = tier, merge_limits(user.limits, limits)
             user.is_active = user.is_active if is_active is None else is_active
             return None
 
-        if is_active and is_id(subject):
-            self._tell_ends_of_disabled(subject)
         return self._changes.make(subject, change, ends_sessions=is_active is False)
 
     def set_active(self, subject: str, is_active: bool) -> Account | Refusal:  # noqa: FBT001 -- the verb's only object
@@ -259,14 +260,6 @@ class Accounts:
         if judgement.faults:
             return Refusal("VALIDATION_FAILED", faults=tuple(FieldFault(pointer, text) for text in judgement.faults))
         return self._hasher.hash(password)
-
-    def _tell_ends_of_disabled(self, subject: str) -> None:
-        """Tell the store what ended while an account was disabled, before any of it could be accepted again."""
-        with self._database.reading() as session:
-            user = session.get(User, subject)
-            is_disabled = user is not None and not user.is_active
-            ended = find_ended(session, subject, now_ms=self._clock.now_ms()) if is_disabled else []
-        tell_ends(self._store, ended)
 
 
 def is_tier(session: Session, name: str) -> bool:
