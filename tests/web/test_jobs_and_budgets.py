@@ -10,6 +10,7 @@ from tests.support.service import ANN, V1, bearer
 
 from voxgate.gate.errors import StoreUnavailableError
 from voxgate.speech.jobs.base import FailureCode, JobsUnavailableError, SpokenAudio
+from voxgate.web import submitting
 
 GENERATE = f"{V1}/tts/generate"
 STATUS = f"{V1}/tts/status"
@@ -448,6 +449,88 @@ class TestEnd:
         answer = ann.client.delete(f"{V1}/auth/me", headers=headers, json={"password": ANN["password"]})
         assert answer.status_code == 204
         assert (ann.services.jobs.list(ann.subject).jobs, ann.settle()) == ((), 0)
+
+
+class TestDisabledOwner:
+    def disable(self, ann):
+        assert not ann.services.accounts.set_active(ann.subject, is_active=False).is_active
+
+    def enable(self, ann):
+        assert ann.services.accounts.set_active(ann.subject, is_active=True).is_active
+
+    def test_what_waits_is_never_begun(self, ann):
+        """Its characters come back, and its owner finds it cancelled with the reason once enabled again."""
+        job_id = ann.generate().get_json()["job_id"]
+        self.disable(ann)
+        assert ann.services.jobs.claim("w") is None
+        assert ann.settle() == 1
+        self.enable(ann)
+        shown = ann.get(f"{STATUS}/{job_id}").get_json()
+        assert (shown["status"], shown["audio_url"]) == ("cancelled", None)
+        assert shown["error"] == "The account was disabled before the job came to its end."
+        assert (ann.used(), ann.services.jobs.claim("w")) == (0, None)
+        assert ann.generate().status_code == 202
+
+    def test_what_runs_stops_at_its_next_segment(self, ann):
+        """What was spoken stays spent, and the late end of its worker changes nothing."""
+        ann.generate()
+        job = ann.services.jobs.claim("w")
+        ann.services.jobs.renew(job, done=1, total=3)
+        self.disable(ann)
+        assert not ann.services.jobs.renew(job, done=2, total=3)
+        assert not ann.finish(job)
+        self.enable(ann)
+        assert (ann.settle(), ann.used()) == (0, 6)
+
+    def test_others_and_what_has_ended_stay(self, ann):
+        """A finished job keeps its audio, and another account's job its turn."""
+        done_id = ann.generate().get_json()["job_id"]
+        ann.finish(ann.services.jobs.claim("w"))
+        bob = {"username": "bobby", "email": "bobby@example.com", "password": "correct horse"}
+        other = {"X-API-Key": ann.client.post(f"{V1}/auth/register", json=bob).get_json()["api_key"]}
+        waiting_id = ann.generate("Another.", headers=other).get_json()["job_id"]
+        self.disable(ann)
+        assert ann.services.jobs.claim("w").id == waiting_id
+        self.enable(ann)
+        assert ann.get(f"{STATUS}/{done_id}").get_json()["status"] == "done"
+
+    def test_403_disabled_between_the_gate_and_the_row(self, ann, monkeypatch):
+        """The request was let in, but its job is not taken; what was held comes back at once."""
+        hold = submitting.hold_characters
+
+        def disable_first(*args, **kwargs):
+            self.disable(ann)
+            return hold(*args, **kwargs)
+
+        monkeypatch.setattr(submitting, "hold_characters", disable_first)
+        answer = ann.generate()
+        assert (answer.status_code, answer.get_json()["code"]) == (403, "ACCOUNT_DISABLED")
+        assert (ann.services.jobs.list(ann.subject).jobs, ann.settle()) == ((), 0)
+        self.enable(ann)
+        assert ann.used() == 0
+
+    def test_nothing_waits_however_requests_race_with_the_disabling(self, ann):
+        """Each request is taken and cancelled, or refused."""
+        answers = []
+
+        def ask():
+            client = ann.app.test_client()
+            answers.append(client.post(GENERATE, headers=ann.headers, json={"text": "Hello."}))
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads[:4]:
+            thread.start()
+        self.disable(ann)
+        for thread in threads[4:]:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {answer.status_code for answer in answers} <= {202, 403}
+        assert ann.services.jobs.claim("w") is None
+        taken = sum(answer.status_code == 202 for answer in answers)
+        assert ann.settle() == taken
+        self.enable(ann)
+        assert ann.used() == 0
 
 
 class TestWaiting:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from voxgate.accounts.account import Account, is_id
@@ -15,6 +16,9 @@ from voxgate.gate.stores.base import Store
 
 Change = Callable[[User, Session], Refusal | None]
 """Changes the row of an account within the transaction, or says why not."""
+
+OnDisabled = Callable[[Connection, str], object]
+"""Ends what an account has left to be done, in the transaction that disables it."""
 
 
 class AccountChanges:
@@ -32,6 +36,11 @@ class AccountChanges:
         self._database = database
         self._store = store
         self._clock = clock
+        self._on_disabled: list[OnDisabled] = []
+
+    def when_disabled(self, end: OnDisabled) -> None:
+        """Have `end` called, with its id, within the transaction of every change that leaves an account disabled."""
+        self._on_disabled.append(end)
 
     def make(
         self, subject: str, change: Change, *, ends_sessions: bool = False, but: str | None = None
@@ -65,6 +74,9 @@ class AccountChanges:
             user.updated_at_ms = now_ms
             if ends_sessions:
                 ended, _ = end_rows(session, subject, now_ms=now_ms, but=but)
+            if not user.is_active:
+                for end in self._on_disabled:
+                    end(session.connection(), subject)
             state = account_state(session, user)
         self._store.put_state(state)
         # Of a disabled account the store learns no single end: its credentials are refused as those of a disabled

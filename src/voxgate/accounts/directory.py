@@ -1,12 +1,15 @@
 """The gate's view of SQL: what its store reads when it does not know an account, a session or a key."""
 
-from sqlalchemy import update
+from sqlalchemy import String, bindparam, exists, update
 from sqlalchemy.orm import Session
 
 from voxgate.accounts.database import Database
 from voxgate.accounts.limit_terms import read_limits, write_limits
 from voxgate.accounts.models import ApiKey, TierRow, User, UserSession
 from voxgate.gate.decision import AccountState, KeyState, SessionState
+
+IS_ACTIVE = exists().where(User.subject == bindparam("of", type_=String), User.is_active)
+"""SQL that tells whether the subject ``of`` is that of an account which may use the service."""
 
 
 class SqlDirectory:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from voxgate.accounts.account import PREMIUM, ROLES, Account, is_id
-from voxgate.accounts.changing import AccountChanges
+from voxgate.accounts.changing import AccountChanges, OnDisabled
 from voxgate.accounts.database import Database
 from voxgate.accounts.deletion import delete_account
 from voxgate.accounts.limit_terms import find_limit_faults, merge_limits
@@ -130,7 +130,7 @@ class Accounts:
     def change(self, subject: str, **terms: Unpack[Terms]) -> Account | Refusal:
         """Change an account's tier, state and own limits, all or none of them; holds from the next request.
 
-        A disabled account's sessions end for ever; its API keys are refused until it is enabled again.
+        A disabled account's sessions and jobs end for ever; its API keys are refused until it is enabled again.
 
         Args:
             subject: The account.
@@ -156,6 +156,10 @@ class Accounts:
             return None
 
         return self._changes.make(subject, change, ends_sessions=is_active is False)
+
+    def when_disabled(self, end: OnDisabled) -> None:
+        """Have `end` called, with its id, in the transaction that disables or deletes an account."""
+        self._changes.when_disabled(end)
 
     def set_active(self, subject: str, is_active: bool) -> Account | Refusal:  # noqa: FBT001 -- the verb's only object
         """Enable or disable an account; see ``change``."""

@@ -58,7 +58,7 @@ def list_users(data: str | None) -> None:
 @click.argument("user")
 @data_option
 def disable(user: str, data: str | None) -> None:
-    """Disable an account, from the next request: its sessions end for ever, its API keys until it is enabled again."""
+    """Disable an account, from the next request: its sessions and jobs end for ever, its keys until it is enabled."""
     _set_active(user, data, is_active=False)
 
 

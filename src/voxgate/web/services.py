@@ -12,7 +12,7 @@ from voxgate.accounts.api_keys import ApiKeys
 from voxgate.accounts.audit import Audit
 from voxgate.accounts.database import Database
 from voxgate.accounts.devices import Devices
-from voxgate.accounts.directory import SqlDirectory
+from voxgate.accounts.directory import IS_ACTIVE, SqlDirectory
 from voxgate.accounts.last_seen import LastSeen
 from voxgate.accounts.lifecycle import Accounts
 from voxgate.accounts.password_rules import PasswordRules, rules_for
@@ -166,7 +166,11 @@ def _open(settings: Settings, unfinished: ExitStack, *, clock: Clock, events: Ev
     unfinished.callback(store.close)
     signer, seen = _open_signer(settings, clock), LastSeen(database)
     synthesizer, artifacts = open_synthesizer(settings), open_artifacts(settings, clock)
-    jobs = JobQueue(database.engine, now_ms=clock.now_ms, queue_max=settings.queue_max, on_event=events)
+    jobs = JobQueue(
+        database.engine, now_ms=clock.now_ms, queue_max=settings.queue_max, is_open=IS_ACTIVE, on_event=events
+    )
+    accounts = Accounts(database, store, hasher=hasher, clock=clock, profile=_rules(settings), policies=policies)
+    accounts.when_disabled(jobs.cancel_all)
     return Services(
         settings=settings,
         clock=clock,
@@ -178,7 +182,7 @@ def _open(settings: Settings, unfinished: ExitStack, *, clock: Clock, events: Ev
         signer=signer,
         hasher=hasher,
         devices=Devices(partial(_device_key, signer, clock), clock=clock),
-        accounts=Accounts(database, store, hasher=hasher, clock=clock, profile=_rules(settings), policies=policies),
+        accounts=accounts,
         sessions=Sessions(database, store, signer, clock=clock, lifetime=_lifetime(settings)),
         api_keys=ApiKeys(database, store, clock=clock, policies=policies),
         tiers=TierTable(database, store, clock=clock, policies=policies),

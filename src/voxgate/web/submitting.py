@@ -9,7 +9,7 @@ from voxgate.gate.decision import Reading
 from voxgate.gate.errors import Refusal, VoxgateError
 from voxgate.speech.errors import SpeechError
 from voxgate.speech.jobs.base import Job, QueueFull
-from voxgate.speech.jobs.terms import OwnerFull, Repeated, Terms
+from voxgate.speech.jobs.terms import OwnerClosed, OwnerFull, Repeated, Terms
 from voxgate.speech.request import SpeechRequest, count_characters
 from voxgate.web.budget import Held, give_back_request, hold_characters
 from voxgate.web.door import gate
@@ -85,6 +85,8 @@ def _submit_held(wanted: SpeechRequest, fingerprint: str, terms: Terms, *, held:
     held.give_back()
     if isinstance(answer, Repeated):
         return _repeat(answer.job, fingerprint)
+    if isinstance(answer, OwnerClosed):
+        return Refusal("ACCOUNT_DISABLED")  # since the gate has let the request pass
     if isinstance(answer, OwnerFull):
         told = f"You have {answer.unfinished_max} jobs that wait or run, as many as you may have."
         return Refusal("TOO_MANY_JOBS", told, retry_after_s=QUEUE_RETRY_AFTER_S)

@@ -41,12 +41,13 @@ ACTIVE_STATES = (JobState.QUEUED, JobState.RUNNING)
 
 
 class FailureCode(StrEnum):
-    """Why a job failed, for a program to read."""
+    """Why a job failed, or was not its owner's to cancel, for a program to read."""
 
     SYNTHESIS_FAILED = "SYNTHESIS_FAILED"
     AUDIO_TOO_LARGE = "AUDIO_TOO_LARGE"
     ATTEMPTS_EXHAUSTED = "ATTEMPTS_EXHAUSTED"
     WAITED_TOO_LONG = "WAITED_TOO_LONG"
+    ACCOUNT_DISABLED = "ACCOUNT_DISABLED"
 
 
 @dataclass(frozen=True, slots=True)

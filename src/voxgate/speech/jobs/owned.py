@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from sqlalchemy import Connection, Engine, Executable
+from sqlalchemy import ColumnElement, Connection, Engine, Executable, true
 
 from voxgate.speech.jobs import statements
 from voxgate.speech.jobs.base import (
@@ -14,6 +14,7 @@ from voxgate.speech.jobs.base import (
     TTS_JOB_SUBMITTED,
     Cursor,
     EventSink,
+    FailureCode,
     Job,
     JobPage,
     JobState,
@@ -21,8 +22,13 @@ from voxgate.speech.jobs.base import (
     ignore_event,
 )
 from voxgate.speech.jobs.rows import job_of, open_transaction
-from voxgate.speech.jobs.terms import NO_TERMS, Load, OwnerFull, Repeated, Terms
+from voxgate.speech.jobs.terms import NO_TERMS, Load, OwnerClosed, OwnerFull, Repeated, Terms
 from voxgate.speech.request import SpeechRequest, count_characters
+
+EVERYBODY = true()
+"""Lets every owner have requests spoken."""
+
+_DISABLED = "The account was disabled before the job came to its end."
 
 
 class OwnedJobs:
@@ -32,6 +38,7 @@ class OwnedJobs:
         engine: SQLAlchemy engine on a database that has the table ``job``.
         now_ms: Gives the milliseconds since the epoch, UTC; the only source of time.
         queue_max: Jobs that may wait at once.
+        is_open: SQL that tells whether the owner ``of`` a request may have it spoken.
         on_event: Told of every job that is submitted, finished or failed.
     """
 
@@ -41,6 +48,7 @@ class OwnedJobs:
         *,
         now_ms: Callable[[], int],
         queue_max: int = QUEUE_MAX,
+        is_open: ColumnElement[bool] = EVERYBODY,
         on_event: EventSink = ignore_event,
     ) -> None:
         self._writing = engine
@@ -50,11 +58,12 @@ class OwnedJobs:
         self._reading = engine.execution_options(is_reading=True, **alone)
         self._now_ms = now_ms
         self._queue_max = queue_max
+        self._count_unfinished = statements.count_unfinished(is_open)
         self._on_event = on_event
 
     def submit(
         self, request: SpeechRequest, *, owner: str, fingerprint: str, terms: Terms = NO_TERMS
-    ) -> Job | Repeated | OwnerFull | QueueFull:
+    ) -> Job | Repeated | OwnerClosed | OwnerFull | QueueFull:
         """Write down a faultless request for `owner`; it waits from now on and survives a crash.
 
         The bounds of one owner are exact, and one name gives one job, however many ask at once.
@@ -75,8 +84,10 @@ class OwnedJobs:
             known = self._find_repeated(connection, owner, terms.idempotency_key)
             if known is not None:
                 return Repeated(known)
-            unfinished = connection.execute(statements.COUNT_UNFINISHED, {"of": owner}).scalar_one()
-            if terms.unfinished_max is not None and unfinished >= terms.unfinished_max:
+            standing = connection.execute(self._count_unfinished, {"of": owner}).one()
+            if not standing.is_open:
+                return OwnerClosed()
+            if terms.unfinished_max is not None and standing.unfinished >= terms.unfinished_max:
                 return OwnerFull(terms.unfinished_max)
             found = connection.execute(statements.INSERT_UNLESS_FULL, row).one_or_none()
         if found is None:
@@ -106,7 +117,16 @@ class OwnedJobs:
 
     def cancel(self, job_id: str, owner: str) -> bool:
         """End a waiting or running job of `owner`; False if there is none. Its worker stops at the next segment."""
-        return self._count(statements.cancel(job_id, owner, now_ms=self._now_ms())) == 1
+        return self._count(statements.cancel(owner, now_ms=self._now_ms(), job_id=job_id)) == 1
+
+    def cancel_all(self, connection: Connection, owner: str) -> None:
+        """End every job of `owner` that waits or runs, in the transaction that disables the account.
+
+        Whatever is submitted meanwhile waits for that transaction, and is refused after it.
+        """
+        statements.take_turns(connection, owner)
+        reason = {"error_code": FailureCode.ACCOUNT_DISABLED.value, "error_detail": _DISABLED}
+        connection.execute(statements.cancel(owner, now_ms=self._now_ms()).values(reason))
 
     def remove(self, job_id: str, owner: str) -> bool:
         """Remove an ended job of `owner` from sight; False if there is none for which nothing is reserved any more."""

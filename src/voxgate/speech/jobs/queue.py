@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Engine, Update
+from sqlalchemy import ColumnElement, Engine, Update
 
 from voxgate.speech.jobs import statements
 from voxgate.speech.jobs.base import (
@@ -19,7 +19,7 @@ from voxgate.speech.jobs.base import (
     ignore_event,
 )
 from voxgate.speech.jobs.claiming import CLAIM_NEXT
-from voxgate.speech.jobs.owned import OwnedJobs
+from voxgate.speech.jobs.owned import EVERYBODY, OwnedJobs
 from voxgate.speech.jobs.rows import job_of, open_transaction
 
 
@@ -35,7 +35,7 @@ class JobQueue(OwnedJobs):
         now_ms: Gives the milliseconds since the epoch, UTC; the only source of time.
         queue_max: Jobs that may wait at once.
         lease_s: Seconds a claim or renewal lasts.
-        max_attempts: Times a job is begun before it fails.
+        is_open: SQL that tells whether the owner ``of`` a request may have it spoken.
         on_event: Told of every job that is submitted, finished or failed.
     """
 
@@ -46,12 +46,11 @@ class JobQueue(OwnedJobs):
         now_ms: Callable[[], int],
         queue_max: int = QUEUE_MAX,
         lease_s: float = LEASE_S,
-        max_attempts: int = MAX_ATTEMPTS,
+        is_open: ColumnElement[bool] = EVERYBODY,
         on_event: EventSink = ignore_event,
     ) -> None:
-        super().__init__(engine, now_ms=now_ms, queue_max=queue_max, on_event=on_event)
+        super().__init__(engine, now_ms=now_ms, queue_max=queue_max, is_open=is_open, on_event=on_event)
         self._lease_ms = int(lease_s * 1000)
-        self._max_attempts = max_attempts
 
     @property
     def lease_s(self) -> float:
@@ -70,7 +69,7 @@ class JobQueue(OwnedJobs):
             "worker_id": worker_id,
             "now_ms": now_ms,
             "until_ms": now_ms + self._lease_ms,
-            "max_attempts": self._max_attempts,
+            "max_attempts": MAX_ATTEMPTS,
         }
         return self._write_one(CLAIM_NEXT, given, turn="")
 
@@ -165,9 +164,9 @@ class JobQueue(OwnedJobs):
         now_ms = self._now_ms()
         exhausted = {
             "code": FailureCode.ATTEMPTS_EXHAUSTED.value,
-            "detail": f"The job was begun {self._max_attempts} times and never came to its end.",
+            "detail": f"The job was begun {MAX_ATTEMPTS} times and never came to its end.",
             "now_ms": now_ms,
-            "max_attempts": self._max_attempts,
+            "max_attempts": MAX_ATTEMPTS,
         }
         late = {
             "code": FailureCode.WAITED_TOO_LONG.value,

@@ -107,13 +107,14 @@ RELEASE = _end_held("attempts", "lease_until_ms", state=_QUEUED, segments_done=0
 """Hand a held job back."""
 
 
-def cancel(job_id: str, owner: str, *, now_ms: int) -> Update:
-    """End an active job of `owner` at the owner's wish."""
+def cancel(owner: str, *, now_ms: int, job_id: str | None = None) -> Update:
+    """End an active job of `owner`, or without an id all of them."""
     values = {"state": JobState.CANCELLED.value, "text": "", "finished_at_ms": now_ms, "expires_at_ms": now_ms}
     values |= {"fence": job.c.fence + 1, "lease_by": None}
     # What was spoken stays spent.
     values["reserved"] = case((job.c.segments_done > 0, None), else_=job.c.reserved)
-    return update(job).where(job.c.id == job_id, job.c.owner == owner, job.c.state.in_(_ACTIVE)).values(values)
+    ended = update(job).where(job.c.owner == owner, job.c.state.in_(_ACTIVE)).values(values)
+    return ended if job_id is None else ended.where(job.c.id == job_id)
 
 
 def _give_up(is_hopeless: ColumnElement[bool]) -> Update:
@@ -152,8 +153,11 @@ def remove_old(expired_before_ms: int) -> Delete:
 
 _OWNER = job.c.owner == bindparam("of", type_=String)
 
-COUNT_UNFINISHED = select(func.count()).where(_OWNER, job.c.state.in_(_ACTIVE))
-"""Count the jobs ``of`` one owner that wait or run."""
+
+def count_unfinished(is_open: ColumnElement[bool]) -> Select[int, bool]:
+    """Count as ``unfinished`` the jobs ``of`` one owner that wait or run, and tell whether anything `is_open` to it."""
+    counted = func.count().label("unfinished")
+    return select(counted, is_open.label("is_open")).where(_OWNER, job.c.state.in_(_ACTIVE))
 
 
 def _build_load() -> Select[int, Any, Any]:

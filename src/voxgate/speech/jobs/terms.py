@@ -50,6 +50,11 @@ class OwnerFull:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnerClosed:
+    """An expected no: nothing is spoken for this owner any more. Nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """How much is to be spoken.
 
