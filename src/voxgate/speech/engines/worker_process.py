@@ -1,5 +1,7 @@
 """One separate program that answers requests over its pipes, within deadlines."""
 
+import contextlib
+import fcntl
 import json
 import os
 import select
@@ -16,6 +18,9 @@ from voxgate.speech.errors import EngineError
 START_DEADLINE_S = 20.0
 _MAX_HEADER_BYTES = 1 << 16
 _READ_BYTES = 1 << 18
+# Room for the sound of most segments, so that a worker is done with one when it has spoken it and goes on to the next,
+# whatever the reader does meanwhile; usual pipes hold 64 kB, a second and a half.
+_PIPE_BYTES = 1 << 20
 _OWN_REASONS = ("audio_too_long", "engine_refused", "engine_unavailable")
 
 
@@ -74,6 +79,11 @@ class WorkerProcess:
         self._stdin, self._stdout = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._stdin, False)
         os.set_blocking(self._stdout, False)
+        _widen(self._stdout)
+        self._unread = bytearray()
+        self._can_write, self._can_read = select.poll(), select.poll()  # select.select fails above 1024 open files
+        self._can_write.register(self._stdin, select.POLLOUT)
+        self._can_read.register(self._stdout, select.POLLIN)
         try:
             self._raise_error(self._receive_header(time.monotonic() + START_DEADLINE_S))
         except EngineError as error:
@@ -134,28 +144,34 @@ class WorkerProcess:
             raise EngineError(header["error"], str(header.get("detail", "")))
 
     def _receive(self, size: int, deadline: float) -> bytes:
-        out = bytearray()
-        while len(out) < size:
-            self._wait(self._stdout, select.POLLIN, deadline)
-            block = os.read(self._stdout, min(_READ_BYTES, size - len(out)))
+        unread = self._unread
+        while len(unread) < size:
+            self._wait(self._can_read, deadline)
+            block = os.read(self._stdout, max(_READ_BYTES, size - len(unread)))
             if not block:
                 raise EngineError("engine_crashed", f"exit status {self._process.wait()}")
-            out += block
-        return bytes(out)
+            unread += block
+        received = bytes(memoryview(unread)[:size])
+        del unread[:size]
+        return received
 
     def _send(self, data: bytes, deadline: float) -> None:
         rest = memoryview(data)
         while rest:
-            self._wait(self._stdin, select.POLLOUT, deadline)
+            self._wait(self._can_write, deadline)
             try:
                 rest = rest[os.write(self._stdin, rest) :]
             except BrokenPipeError as error:
                 raise EngineError("engine_crashed", "its pipe is closed") from error
 
     @staticmethod
-    def _wait(descriptor: int, event: int, deadline: float) -> None:
-        # Not select.select: it fails above 1024 open files.
-        poll = select.poll()
-        poll.register(descriptor, event)
+    def _wait(poll: select.poll, deadline: float) -> None:
         if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
             raise EngineError("deadline_exceeded")
+
+
+def _widen(pipe: int) -> None:
+    """Let a pipe hold more, where the system can and allows it."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
