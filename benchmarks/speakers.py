@@ -21,7 +21,6 @@ from voxgate.speaking import open_synthesizer
 from voxgate.speech.request import SpeechRequest
 
 _HEADER_BYTES = 44
-_POLL_S = 0.02
 _START_S = 60
 
 
@@ -94,10 +93,9 @@ class Jobs:
         cpu_ns, begun = process.cpu_ns(self._pid), time.perf_counter()
         _, data = self._client.ask("POST", "/api/v1/tts/generate", {"text": text, "voice_name": "en-us"})
         url = json.loads(data)["status_url"]
-        while not (job := json.loads(self._client.ask("GET", url)[1]))["audio_url"]:
+        while not (job := json.loads(self._client.ask("GET", f"{url}?wait=30")[1]))["audio_url"]:
             if job["status"] == "failed":
                 raise RuntimeError(job["error"])
-            time.sleep(_POLL_S)
         answer = self._client.open("GET", job["audio_url"])
         audio = answer.read(_HEADER_BYTES + 1)
         first_s = time.perf_counter() - begun

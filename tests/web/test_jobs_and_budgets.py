@@ -537,8 +537,22 @@ class TestWaiting:
     def test_200_as_soon_as_the_job_has_ended(self, ann, monkeypatch):
         """A look that finds the end is the answer."""
         job_id = ann.generate().get_json()["job_id"]
-        monkeypatch.setattr("voxgate.web.waiting.time.sleep", lambda _s: ann.finish(ann.services.jobs.claim("w")))
+        monkeypatch.setattr("voxgate.web.waiting.rest", lambda *_: ann.finish(ann.services.jobs.claim("w")))
         assert ann.get(f"{STATUS}/{job_id}?wait=30").get_json()["status"] == "done"
+
+    def test_who_waits_is_woken_by_the_end_in_this_process(self, ann, monkeypatch):
+        """The answer does not wait for the next look at the table."""
+        job_id = ann.generate().get_json()["job_id"]
+        woken = []
+
+        def end_meanwhile(ended, _longest_s):
+            woken.append(ended.is_set())
+            ann.finish(ann.services.jobs.claim("w"))
+            woken.append(ended.is_set())
+
+        monkeypatch.setattr("voxgate.web.waiting.rest", end_meanwhile)
+        assert ann.get(f"{STATUS}/{job_id}?wait=30").get_json()["status"] == "done"
+        assert woken == [False, True]
 
     def test_200_at_the_end_of_the_wait(self, ann):
         """As it stands then."""
@@ -549,12 +563,12 @@ class TestWaiting:
         """There is nothing to wait for any more."""
         job_id = ann.generate().get_json()["job_id"]
 
-        def remove(_s):
+        def remove(*_):
             ann.services.jobs.cancel(job_id, ann.subject)
             ann.settle()
             ann.services.jobs.remove(job_id, ann.subject)
 
-        monkeypatch.setattr("voxgate.web.waiting.time.sleep", remove)
+        monkeypatch.setattr("voxgate.web.waiting.rest", remove)
         assert ann.get(f"{STATUS}/{job_id}?wait=30").status_code == 404
 
     @pytest.mark.parametrize("waiters", [0, 1])
@@ -564,7 +578,7 @@ class TestWaiting:
         if waiters:
             ann.app.extensions["voxgate.waiters"].take()
         job_id = ann.generate().get_json()["job_id"]
-        monkeypatch.setattr("voxgate.web.waiting.time.sleep", lambda _s: pytest.fail("waited"))
+        monkeypatch.setattr("voxgate.web.waiting.rest", lambda *_: pytest.fail("waited"))
         assert ann.get(f"{STATUS}/{job_id}?wait=30").get_json()["status"] == "queued"
 
     def test_200_early_when_streams_need_the_threads(self, caller, monkeypatch):
@@ -575,11 +589,11 @@ class TestWaiting:
         job_id = ann.generate().get_json()["job_id"]
         slept = []
 
-        def begin_stream(_s):
+        def begin_stream(*_):
             slept.append(streams.taken)
             streams.take()
 
-        monkeypatch.setattr("voxgate.web.waiting.time.sleep", begin_stream)
+        monkeypatch.setattr("voxgate.web.waiting.rest", begin_stream)
         assert ann.get(f"{STATUS}/{job_id}?wait=30").get_json()["status"] == "queued"
         assert slept == [0]
         assert waiters.taken == 1

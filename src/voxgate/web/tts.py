@@ -91,7 +91,7 @@ def show_job(job_id: str) -> Response:
     wait_s = _read_wait()
     if isinstance(wait_s, Refusal):
         return refuse(wait_s)
-    job = wait_for_end(partial(_find_own, job_id), wait_s=wait_s)
+    job = wait_for_end(job_id, partial(_find_own, job_id), ends=services().jobs.ends, wait_s=wait_s)
     return refuse(Refusal("JOB_NOT_FOUND")) if job is None else answer(_describe(job))
 
 

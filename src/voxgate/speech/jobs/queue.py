@@ -19,6 +19,7 @@ from voxgate.speech.jobs.base import (
     ignore_event,
 )
 from voxgate.speech.jobs.claiming import CLAIM_NEXT
+from voxgate.speech.jobs.ends import Ends
 from voxgate.speech.jobs.owned import EVERYBODY, OwnedJobs
 from voxgate.speech.jobs.rows import job_of, open_transaction
 
@@ -37,6 +38,9 @@ class JobQueue(OwnedJobs):
         lease_s: Seconds a claim or renewal lasts.
         is_open: SQL that tells whether the owner ``of`` a request may have it spoken.
         on_event: Told of every job that is submitted, finished or failed.
+
+    Attributes:
+        ends: Tells of the jobs that this process brings to their end.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class JobQueue(OwnedJobs):
     ) -> None:
         super().__init__(engine, now_ms=now_ms, queue_max=queue_max, is_open=is_open, on_event=on_event)
         self._lease_ms = int(lease_s * 1000)
+        self.ends = Ends()
 
     @property
     def lease_s(self) -> float:
@@ -190,6 +195,7 @@ class JobQueue(OwnedJobs):
     def _end(self, statement: Update, given: Mapping[str, object], event: str) -> bool:
         ended = self._write_one(statement, given)
         if ended is not None:
+            self.ends.tell(ended.id)
             self._tell(event, ended)
         return ended is not None
 
