@@ -91,6 +91,11 @@ class Settings(
         return self.data / "gate.db"
 
     @property
+    def held_folder(self) -> Path:
+        """Where the server processes note what they hold of budgets."""
+        return self.data / "held"
+
+    @property
     def audio_folder(self) -> Path:
         """Where finished audio lies."""
         return self.data / "audio"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from flask import Response, request
 
-from voxgate.gate.decision import Charge, Reading
+from voxgate.gate.decision import Charge, Decision, Reading
 from voxgate.gate.errors import Refusal, StoreUnavailableError
 from voxgate.gate.flask.door import VISIT, Visit
 from voxgate.gate.flask.headers import limit_headers
@@ -40,11 +40,21 @@ class Held:
         """What is held, as the row of a job keeps it; None for nothing."""
         return write_charges(self.charges) if self.charges else None
 
-    def give_back(self) -> None:
-        """Give back what is held; what cannot be given back now is free at the end of its period."""
+    def keep(self) -> None:
+        """Leave it spent, or leave it to the row of its job, which is written."""
         if self.charges:
-            with contextlib.suppress(StoreUnavailableError):
-                gate.admission.store.refund(self.charges, hold_id=self.hold_id)
+            services().pending.end(self.hold_id)
+
+    def give_back(self) -> None:
+        """Give back what is held, or when the store does not answer, as soon as it does."""
+        if not self.charges:
+            return
+        try:
+            gate.admission.store.refund(self.charges, hold_id=self.hold_id)
+        except StoreUnavailableError:
+            services().pending.abandon(self.hold_id)
+        else:
+            services().pending.end(self.hold_id)
 
 
 def budgets_of_caller(characters: int = 1) -> tuple[Charge, ...]:
@@ -62,6 +72,8 @@ def hold_characters(characters: int, *, hold_id: str) -> Held | Refusal:
         characters: Length of the text, at least 1.
         hold_id: Name to hold them under.
 
+    What is held is to be kept or given back; where neither comes, because the process is killed, it is given back.
+
     Returns:
         What is held, or why not: the budget is used up, or would not be enough even when it is whole.
 
@@ -76,13 +88,27 @@ def hold_characters(characters: int, *, hold_id: str) -> Held | Refusal:
         return Refusal("TEXT_OVER_BUDGET", f"The text has {characters} characters; the budget is {narrow}.")
     if gate.decision.is_degraded:
         raise StoreUnavailableError("a budget cannot be spent without the store")
-    decision = gate.admission.store.hold(charges, hold_id=hold_id)
+    decision = _hold(charges, hold_id)
     if decision.refusal is None:
         return Held(hold_id, charges, decision.readings)
     left = min(reading.remaining for reading in decision.readings)
     short = [str(each.limit) for each in decision.readings if each.remaining < characters]
     told = f"The text has {characters} characters and {left} are left. Budget: {'; '.join(short)}"
     return replace(decision.refusal, message=told)
+
+
+def _hold(charges: tuple[Charge, ...], hold_id: str) -> Decision:
+    """Hold charges, noted beforehand, so that no kill leaves something held of which nobody knows."""
+    pending = services().pending
+    pending.begin(hold_id, write_charges(charges))
+    try:
+        decision = gate.admission.store.hold(charges, hold_id=hold_id)
+    except StoreUnavailableError:
+        pending.abandon(hold_id)  # it may have been held, and only the answer was lost
+        raise
+    if decision.refusal is not None:
+        pending.end(hold_id)
+    return decision
 
 
 def refuse_with_budget(refusal: Refusal) -> Response:

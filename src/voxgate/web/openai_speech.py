@@ -59,6 +59,7 @@ def speak() -> Response:
     opened = open_stream(wanted)
     if isinstance(opened, Refusal):
         return _refuse_held(opened, held)
+    held.keep()
     if body.stream_format == "sse":
         return send_events(opened, characters=characters, with_captions=bool(body.captions))
     sent = send_audio(opened)

@@ -36,6 +36,7 @@ from voxgate.speech.synthesis import Synthesizer
 from voxgate.web.background import Background
 from voxgate.web.estimates import Estimates
 from voxgate.web.noted import Noted
+from voxgate.web.pending import Pending
 from voxgate.web.settlement import Settlement
 
 EXTENSION = "voxgate.services"
@@ -65,6 +66,7 @@ class Services:
         artifacts: Finished audio.
         jobs: The queue.
         background: The threads that run jobs.
+        pending: What is held of budgets for requests whose answer is being made.
         settlement: Gives back what ended jobs have not spent.
         estimates: Guesses when jobs will be done.
     """
@@ -88,6 +90,7 @@ class Services:
     artifacts: Artifacts
     jobs: JobQueue
     background: Background
+    pending: Pending
     settlement: Settlement
     estimates: Estimates
 
@@ -112,6 +115,7 @@ class Services:
         self.background.stop()
         self.noted.close()
         self.settlement.close()
+        self.pending.close()
         self.synthesizer.close()
         self.audit.close()
         self.store.close()
@@ -171,6 +175,7 @@ def _open(settings: Settings, unfinished: ExitStack, *, clock: Clock, events: Ev
     )
     accounts = Accounts(database, store, hasher=hasher, clock=clock, profile=_rules(settings), policies=policies)
     accounts.when_disabled(jobs.cancel_all)
+    pending = Pending(settings.held_folder)
     return Services(
         settings=settings,
         clock=clock,
@@ -191,7 +196,8 @@ def _open(settings: Settings, unfinished: ExitStack, *, clock: Clock, events: Ev
         artifacts=artifacts,
         jobs=jobs,
         background=_open_background(settings, jobs, synthesizer, artifacts=artifacts, clock=clock),
-        settlement=Settlement(store, jobs),
+        pending=pending,
+        settlement=Settlement(store, jobs, pending),
         estimates=Estimates(jobs, clock=clock),
     )
 

@@ -10,6 +10,7 @@ from voxgate.gate.limits import Limit, LimitKind
 from voxgate.gate.stores.base import Store
 from voxgate.speech.errors import SpeechError
 from voxgate.speech.jobs.owned import OwnedJobs
+from voxgate.web.pending import Pending
 
 SETTLE_EVERY_S = 1.0
 _LONGEST_PAUSE_S = 30.0
@@ -40,16 +41,18 @@ class Settlement:
     Args:
         store: The gate's shared facts.
         jobs: The queue.
+        pending: What is held for requests whose answer is being made.
     """
 
-    def __init__(self, store: Store, jobs: OwnedJobs) -> None:
+    def __init__(self, store: Store, jobs: OwnedJobs, pending: Pending) -> None:
         self._store = store
         self._jobs = jobs
+        self._pending = pending
         self._is_closing = threading.Event()
         self._thread: threading.Thread | None = None
 
     def settle(self) -> int:
-        """Give back what is due; returns for how many jobs.
+        """Give back what is due; returns for how many jobs, with requests whose process ended before their job began.
 
         Raises:
             StoreUnavailableError: The store does not answer; what is due stays so.
@@ -59,7 +62,11 @@ class Settlement:
         for job in due:
             self._store.refund(read_charges(job.reserved or "[]"), hold_id=job.id)
             self._jobs.note_given_back(job.id)
-        return len(due)
+        return len(due) + sum(self._settle_pending(hold_id, held) for hold_id, held in self._pending.settling())
+
+    def _settle_pending(self, hold_id: str, held: str) -> bool:
+        """Give back what is held for nothing; where there is a job, its row says what becomes of it."""
+        return not self._jobs.has(hold_id) and self._store.refund(read_charges(held), hold_id=hold_id)
 
     def start(self) -> None:
         """Settle every second from now on; a served process does it at once."""

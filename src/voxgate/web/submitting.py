@@ -81,6 +81,7 @@ def _submit_held(wanted: SpeechRequest, fingerprint: str, terms: Terms, *, held:
         held.give_back()
         raise
     if isinstance(answer, Job):
+        held.keep()
         return Submitted(answer, held.readings)
     held.give_back()
     if isinstance(answer, Repeated):

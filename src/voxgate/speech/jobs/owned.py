@@ -107,6 +107,11 @@ class OwnedJobs:
             row = connection.execute(statements.SELECT_ONE, {"job_id": job_id, "of": owner}).one_or_none()
         return None if row is None else job_of(row)
 
+    def has(self, job_id: str) -> bool:
+        """Tell whether there is a job of this id, whosever it is."""
+        with open_transaction(self._reading) as connection:
+            return connection.execute(statements.SELECT_ANY, {"job_id": job_id}).one_or_none() is not None
+
     def list(self, owner: str, *, limit: int = 20, before: Cursor | None = None) -> JobPage:
         """Read up to `limit` jobs of `owner`, newest first, from after the place `before`."""
         with open_transaction(self._reading) as connection:

@@ -204,6 +204,9 @@ def clear_reserved(job_id: str) -> Update:
 SELECT_ONE = select(*job.c).where(_JOB_ID, _OWNER)
 """Read the job ``job_id`` ``of`` one owner."""
 
+SELECT_ANY = select(job.c.id).where(_JOB_ID)
+"""Read the id of the job ``job_id``, whosever it is."""
+
 
 def select_page(owner: str, *, limit: int, before: Cursor | None) -> Select[tuple[object, ...]]:
     """Read up to `limit` jobs of one owner, newest first, those after `before`."""
