@@ -14,10 +14,12 @@ from voxgate.gate.errors import VoxgateError
 from voxgate.gate.limits import Limit
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.stores import Store, open_store
+from voxgate.gate.stores.redis_urls import open_redis
 
 # Long enough that nothing leaves its window while a figure is taken.
 WINDOW_S = 3600
 _SESSION_S = 86_400
+_BUDGET_S = 30.0
 
 Ask = Callable[[str], bool]
 """Takes a name and says whether it may pass."""
@@ -126,7 +128,8 @@ class RedisContender(_GateContender):
 
     def __init__(self, redis: RedisServer) -> None:
         self._redis = redis
-        super().__init__(open_store(redis.url(0)))
+        # Filling takes minutes; a pause of the machine in them is not what is measured.
+        super().__init__(open_redis(redis.url(0), budget_s=_BUDGET_S))
 
     def stored_bytes(self) -> int:
         """Return the memory that the server uses."""

@@ -24,6 +24,7 @@ from voxgate.gate.flask.door import VISIT, Door, Visit
 from voxgate.gate.flask.edge import stand_before
 from voxgate.gate.flask.refusals import BodyFilter
 from voxgate.gate.flask.routes import RouteTable, attach_rule
+from voxgate.gate.flask.routing import keep_routing
 from voxgate.gate.flask.sessions import BrowserSessions
 from voxgate.gate.flask.state import EXTENSION, State, state_of
 from voxgate.gate.flask.terms import ForBrowsers, read_browsers, read_kinds, words
@@ -115,6 +116,7 @@ class Gate(BrowserSessions):
             browsers=browsers,
             body_filter=parts.body_filter,
         )
+        keep_routing(app, table)
         app.wsgi_app = stand_before(door, config, body_filter=parts.body_filter)  # type: ignore[assignment, method-assign]
         admission.verifier.refreshing = config.refreshing
         issuer = Issuer(

@@ -40,7 +40,6 @@ _NAMED_FOR_PAGES = (
 )
 _NO_STORE: Header = ("Cache-Control", "no-store")
 _GUARDED = (*SECURITY_HEADERS, _NO_STORE)
-_USUAL = ("Content-Type", "Content-Length")
 # Says that the store was out of reach and the policy let one process decide alone.
 DEGRADED: Header = ("X-Gate-Degraded", "1")
 HSTS: Header = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
@@ -161,9 +160,10 @@ def _announce(limit: Limit) -> tuple[Limit, str, str]:
 
 def completed(own: Sequence[Header], added: Iterable[Header], *, is_guarded: bool) -> list[Header]:
     """Return an answer's own headers, those added, and what every answer has unless it says otherwise itself."""
-    if len(own) == len(_USUAL) and tuple([header[0] for header in own]) == _USUAL and own[0][1] == "application/json":
-        # What nearly every answer has: nothing that could say otherwise.
-        return [*own, *added, *(_GUARDED if is_guarded else SECURITY_HEADERS)]
+    match own:
+        case [("Content-Type", "application/json"), ("Content-Length", _)]:
+            # What nearly every answer has: nothing that could say otherwise.
+            return [*own, *added, *(_GUARDED if is_guarded else SECURITY_HEADERS)]
     complete = list(own)
     names, defaults = set(), _NAMED
     for name, value in complete:

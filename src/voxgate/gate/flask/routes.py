@@ -49,6 +49,8 @@ class RouteTable:
 
         self.methods_for = functools.lru_cache(_REMEMBERED_PATHS)(self._find_methods)
         """Returns every method of the route that a method and a path lead to; none where nothing is found."""
+        self.find = functools.lru_cache(_REMEMBERED_PATHS)(self._match)
+        """Returns what a method and a path lead to in the application's map, or None where nothing is found."""
         self.has_cors = False
         """Whether a rule that was looked up has origins of its own."""
 
@@ -70,11 +72,11 @@ class RouteTable:
         return self._prepared[endpoint]
 
     def _find(self, method: str, path_info: str) -> GuardedRoute | None:
-        rule = self._match(method, path_info)
+        rule = self.find(method, path_info)
         return None if rule is None else self.route_of(str(rule.endpoint))
 
     def _find_methods(self, method: str, path_info: str) -> tuple[str, ...]:
-        rule = self._match(method, path_info)
+        rule = self.find(method, path_info)
         return () if rule is None else tuple(sorted((rule.methods or set()) - {"OPTIONS"}))
 
     def _match(self, method: str, path_info: str) -> UrlRule | None:

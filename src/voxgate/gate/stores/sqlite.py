@@ -49,7 +49,9 @@ class SqliteStore:
             if decision.refusal is None:
                 if turn.is_behind or query.kind is CredentialKind.REFRESH:
                     records.keep_generation(connection, query, turn.now_ms)
-                self._sweep_sometimes(turn)
+                self._until_sweep -= 1
+                if self._until_sweep <= 0:
+                    self._until_sweep, self._swept_to = _SWEEP_EVERY, turn.sweep(self._swept_to)
             return decision
 
     def put_state(self, state: State) -> None:
@@ -103,7 +105,6 @@ class SqliteStore:
             if decision.refusal is None:
                 ends_at_ms = turn.now_ms + HOLD_KEPT_S * 1000
                 connection.execute(sql.PUT_WINDOW, (_HELD, hold_id, str(turn.now_ms).encode(), ends_at_ms))
-                self._sweep_sometimes(turn)
             return decision
 
     def refund(self, charges: Sequence[Charge], *, hold_id: str) -> bool:
@@ -141,12 +142,6 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def _sweep_sometimes(self, turn: "_Turn") -> None:
-        self._until_sweep -= 1
-        if self._until_sweep <= 0:
-            self._until_sweep = _SWEEP_EVERY
-            self._swept_to = turn.sweep(self._swept_to)
 
 
 @dataclass(slots=True)
