@@ -1,6 +1,7 @@
 """Real Redis and Valkey servers for the tests, each on a socket of its own in a folder of its own."""
 
 import contextlib
+import secrets
 import shutil
 import signal
 import socket
@@ -178,10 +179,20 @@ def running_sentinel():
 
 
 def free_port():
-    """Return a port that was free a moment ago; a cluster's second port, ten thousand higher, must exist too."""
+    """Return a port that is free and stays so: no system gives it to a program that asks for any port.
+
+    Those begin at 32,768. So a server that is down for a while finds its port again, and so does a cluster's node its
+    second port, ten thousand higher.
+    """
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port < 55_000:
+        port = 10_000 + secrets.randbelow(12_768)  # seeds of tests would let all processes try the same ones
+        if is_free(port) and is_free(port + 10_000):
             return port
+
+
+def is_free(port):
+    """Say whether nobody listens on a port of loopback, or did a moment ago."""
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
