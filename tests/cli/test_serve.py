@@ -10,8 +10,8 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.support.servers import running
@@ -68,8 +68,11 @@ def ask(port, path, method="GET", body=None):
 
 class TestServe:
     def test_it_answers_when_it_says_so_and_stops_when_it_is_told_to(self, start, data):
-        """The line is a promise; the first start also says where the data lies and what to type next."""
-        process = start("--port", "0")
+        """The line is a promise; the first start also says where the data lies and what to type next.
+
+        The stop ends by itself, after it was told for as long as is set.
+        """
+        process = start("--port", "0", VOXGATE_DRAIN="1")
         port = port_of(process)
         assert ask(port, "/healthz")[0] == 200
         process.send_signal(signal.SIGTERM)
@@ -101,8 +104,8 @@ class TestServe:
         assert ask(port, "/healthz")[0] == 200
 
     def test_a_stop_is_told_before_it_comes(self, start):
-        """Not ready first, while everything is still answered and connections are let go; then the end, status 0."""
-        process = start("--port", "0", "--workers", "2", VOXGATE_DRAIN="2")
+        """Not ready first, while everything is still answered and connections are let go; status 0 at the end."""
+        process = start("--port", "0", "--workers", "2", VOXGATE_DRAIN="9")
         port = port_of(process)
         assert ask(port, "/readyz")[0] == 200
         process.send_signal(signal.SIGTERM)
@@ -112,11 +115,12 @@ class TestServe:
             connection.request("GET", "/healthz")
             answer = connection.getresponse()
             assert (answer.status, answer.will_close) == (200, True)
+        process.send_signal(signal.SIGTERM)  # nobody waits for the rest
         assert process.wait(timeout=60) == 0
 
     def test_clients_that_heed_readiness_lose_no_request(self, start):
         """On connections that are kept, while the service stops: whoever then goes elsewhere was answered each time."""
-        process = start("--port", "0", "--workers", "2", VOXGATE_DRAIN="3")
+        process = start("--port", "0", "--workers", "2", VOXGATE_DRAIN="9")
         port, has_left, failed, answered = port_of(process), threading.Event(), [], []
 
         def keep_asking():
@@ -136,12 +140,14 @@ class TestServe:
         eventually(lambda: len(answered) >= 200, "some traffic")
         process.send_signal(signal.SIGTERM)
         eventually(lambda: ask(port, "/readyz")[0] == 503, "a service that leaves")
-        eventually(lambda: len(answered) >= 400, "some more traffic")
+        so_far = len(answered)
+        eventually(lambda: len(answered) >= so_far + 100, "some more traffic")
         has_left.set()
         for client in clients:
             client.join()
         assert failed == []
         assert set(answered) == {200}
+        process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
 
     def test_a_second_stop_comes_at_once(self, start):
@@ -150,10 +156,8 @@ class TestServe:
         port = port_of(process)
         process.send_signal(signal.SIGTERM)
         eventually(lambda: ask(port, "/readyz")[0] == 503, "a service that leaves")
-        begun = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
-        assert time.monotonic() - begun < 8
 
     def test_clients_that_stall_do_not_have_workers_killed(self, start):
         """A stop ends what they never finish, so that each worker puts its things in order."""
@@ -172,7 +176,7 @@ class TestServe:
         port = port_of(process)
         assert ask(port, "/healthz")[0] == 200
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=9) == 0
+        assert process.wait(timeout=60) == 0
 
     def test_a_killed_server_leaves_no_orphan_on_the_port(self, start):
         """After kill -9 the next start finds the port free."""
@@ -268,6 +272,33 @@ class TestWorker:
             make_application()
         assert told == [(os.getppid(), signal.SIGTERM)]
         assert capsys.readouterr().err.startswith("Error: VOXGATE_REDIS_URL")
+
+
+class TestStop:
+    @pytest.fixture(autouse=True)
+    def _signals(self):
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+        yield
+        for number, action in before.items():
+            signal.signal(number, action)
+
+    def test_the_first_is_told_for_as_long_as_is_set_and_the_second_waits_for_nothing(self, data, monkeypatch):
+        """Whoever insists is heard within the signal itself."""
+        ended, timers = [], []
+        granian = SimpleNamespace(signal_handler_interrupt=lambda: ended.append("now"))
+
+        def note(after_s, call):
+            timers.append((after_s, call))
+            return SimpleNamespace(start=lambda: None)
+
+        monkeypatch.setattr("voxgate.cli.server.threading.Timer", note)
+        server = Server(Settings(data=data, port=0, drain=9))
+        server._has_answered.set()
+        server._take_signals(granian)
+        signal.raise_signal(signal.SIGTERM)
+        assert (ended, timers) == ([], [(9, granian.signal_handler_interrupt)])
+        signal.raise_signal(signal.SIGTERM)
+        assert (ended, len(timers)) == (["now"], 1)
 
 
 class ImitatedServer:
