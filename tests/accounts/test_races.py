@@ -118,17 +118,17 @@ def test_new_password_leaves_no_session_of_the_old_one(accounts, account, sessio
             assert store.decide(query).refusal.code == "TOKEN_REVOKED"
 
 
-def test_locked_database_refuses_registration_and_keeps_nothing(database, database_url, store, hasher, clock):
+def test_locked_database_refuses_registration_and_keeps_nothing(accounts, database, database_url, store, hasher, clock):
     """A locked table is told within the budget; afterwards the same registration succeeds."""
-    impatient = Database(database_url, budget_s=0.02)
-    accounts = Accounts(impatient, store, hasher=hasher, clock=clock, profile="development")
+    impatient = Database(database_url, budget_s=0.02)  # so short that nothing but a refusal may be asked of it
+    hurried = Accounts(impatient, store, hasher=hasher, clock=clock, profile="development")
     fields = {"username": "testuser", "email": "test@example.com", "password": "password123"}
     with database.session() as session:
         if database.is_postgres:
             session.execute(text("LOCK TABLE users IN EXCLUSIVE MODE"))
         session.connection()
         with pytest.raises(DatabaseUnavailableError):
-            accounts.register(**fields)
+            hurried.register(**fields)
         assert accounts.list() == ()
     assert outcome(accounts.register(**fields)) == "CREATED"
     impatient.close()
