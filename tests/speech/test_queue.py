@@ -350,6 +350,22 @@ class TestEqualJobs:
         clock.advance(1)
         assert queue.find_audio(FINGERPRINT) is None
 
+    def test_claim_tells_whether_there_is_audio_to_look_for(self, queue, clock):
+        """A worker looks for the audio of an equal job only where there is one that has not expired."""
+        for fingerprint in ("0" * 64, FINGERPRINT, FINGERPRINT, FINGERPRINT):
+            submit(queue, fingerprint=fingerprint)
+            clock.advance(1)
+        expires_at_ms = START_MS + 60_000
+        assert queue.finish(queue.claim("w"), audio(expires_at_ms))
+        first = queue.claim("w")
+        assert not first.has_equal
+        assert queue.finish(first, audio(expires_at_ms))
+        second = queue.claim("w")
+        assert second.has_equal
+        assert queue.finish(second, audio(expires_at_ms), is_spoken=False)
+        clock.advance(60)
+        assert not queue.claim("w").has_equal
+
 
 class TestPaging:
     def test_pages_hold_every_job_once_newest_first(self, engine, clock):

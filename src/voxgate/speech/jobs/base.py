@@ -87,6 +87,7 @@ class Job:
         at_once: Jobs of its owner that may run at once; None for any number.
         reserved: What was reserved for it and may have to be given back; None when nothing is (any more).
         idempotency_key: The name that its owner gave to the request.
+        has_equal: Whether an equal job had given its audio when this one was claimed; True where nobody has looked.
     """
 
     id: str
@@ -121,6 +122,7 @@ class Job:
     at_once: int | None
     reserved: str | None = field(repr=False)
     idempotency_key: str | None
+    has_equal: bool = True
 
     @property
     def progress_ratio(self) -> float:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal_column,
     or_,
     select,
     union_all,
@@ -98,8 +99,17 @@ def _build_claim() -> Update:
             fence=job.c.fence + 1,
             started_at_ms=func.coalesce(job.c.started_at_ms, now_ms),
         )
-        .returning(*job.c)
+        .returning(*job.c, _has_equal(now_ms).label("has_equal"))
     )
+
+
+def _has_equal(now_ms: ColumnElement[int]) -> ColumnElement[bool]:
+    """Tell whether an equal job has given its audio; most have none, and need not look for it in a second statement."""
+    done = job.alias("done")
+    # Literally, because for SQLite the columns of what is returned are named without their table.
+    claimed: ColumnElement[str] = literal_column("job.fingerprint", String)
+    is_equal = and_(done.c.fingerprint == claimed, done.c.state == JobState.DONE.value)
+    return select(done.c.id).where(is_equal, done.c.expires_at_ms > now_ms).exists()
 
 
 CLAIM_NEXT = _build_claim()

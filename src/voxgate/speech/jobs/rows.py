@@ -1,6 +1,5 @@
 """Transactions of the queue and the rows that come out of them."""
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,5 +25,6 @@ def open_transaction(engine: Engine) -> Iterator[Connection]:
 
 def job_of(row: Row[tuple[object, ...]]) -> Job:
     """Return a row as the job that it is."""
-    values = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's public name for a row as a mapping
-    return dataclasses.replace(Job(**values), state=JobState(values["state"]))
+    values = {**row._mapping}  # noqa: SLF001 -- SQLAlchemy's public name for a row as a mapping
+    values["state"] = JobState(values["state"])
+    return Job(**values)

@@ -105,7 +105,7 @@ class JobRunner:
 
     def _find_equal(self, job: Job) -> SpokenAudio | None:
         """Find what an equal job has given already, and keep it for this one too."""
-        known = self._queue.find_audio(job.fingerprint)
+        known = self._queue.find_audio(job.fingerprint) if job.has_equal else None
         if known is None:
             return None
         artifact = self._artifacts.touch(known.artifact)
