@@ -3,6 +3,7 @@
 import io
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import parselmouth
@@ -11,9 +12,9 @@ import soundfile
 FLOOR_HZ, CEILING_HZ = 40.0, 700.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sound:
-    """Decoded audio: samples between -1 and 1."""
+    """Decoded audio: samples between -1 and 1. Without slots, because its melody is measured once and kept."""
 
     samples: np.ndarray
     sample_rate_hz: int
@@ -26,6 +27,15 @@ class Sound:
     def loudness_dbfs(self) -> float:
         return 20 * math.log10(max(1e-9, float(np.sqrt(np.mean(self.samples**2)))))
 
+    @cached_property
+    def voiced_f0(self) -> np.ndarray:
+        """The fundamental frequency of the voiced frames, in Hz, by Praat's autocorrelation."""
+        pitch = parselmouth.Sound(self.samples, self.sample_rate_hz).to_pitch_ac(
+            time_step=0.005, pitch_floor=FLOOR_HZ, pitch_ceiling=CEILING_HZ
+        )
+        found = pitch.selected_array["frequency"]
+        return found[found > 0]
+
 
 def read(data: bytes) -> Sound:
     """Decode a WAV or MP3 file."""
@@ -33,17 +43,8 @@ def read(data: bytes) -> Sound:
     return Sound(samples, rate)
 
 
-def voiced_f0(sound: Sound) -> np.ndarray:
-    """Give the fundamental frequency of the voiced frames, in Hz, by Praat's autocorrelation."""
-    pitch = parselmouth.Sound(sound.samples, sound.sample_rate_hz).to_pitch_ac(
-        time_step=0.005, pitch_floor=FLOOR_HZ, pitch_ceiling=CEILING_HZ
-    )
-    found = pitch.selected_array["frequency"]
-    return found[found > 0]
-
-
 def median_f0(sound: Sound) -> float:
-    return float(np.median(voiced_f0(sound)))
+    return float(np.median(sound.voiced_f0))
 
 
 def semitones(ratio: float) -> float:
@@ -52,7 +53,7 @@ def semitones(ratio: float) -> float:
 
 def voiced_share(sound: Sound) -> float:
     """Give the share of frames that are voiced: about half of speech, nearly none of noise or silence."""
-    return len(voiced_f0(sound)) * 0.005 / sound.duration_s
+    return len(sound.voiced_f0) * 0.005 / sound.duration_s
 
 
 def loudness_swing_db(sound: Sound) -> float:
@@ -68,5 +69,4 @@ def assert_is_speech(sound: Sound) -> None:
     assert sound.loudness_dbfs > -40
     assert 0.25 < voiced_share(sound) < 0.98
     assert loudness_swing_db(sound) > 10
-    f0 = voiced_f0(sound)
-    assert 45 < np.median(f0) < 450
+    assert 45 < median_f0(sound) < 450
