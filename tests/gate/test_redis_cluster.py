@@ -16,6 +16,7 @@ from voxgate.gate.stores.redis_urls import open_redis
 from voxgate.gate.stores.watched import watch
 
 pytestmark = pytest.mark.redis
+PATIENT_S = 20  # a busy machine keeps it; who is gone is found out at once
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ class TestParts:
     def test_part_that_does_not_answer_leaves_the_others_unspent(self, own_cluster):
         """What was spent is given back as far as its node answers."""
         charges = charges_on_all(own_cluster, TEN, cost=3)
-        with closing(open_redis(own_cluster.url, budget_s=2)) as store:
+        with closing(open_redis(own_cluster.url, budget_s=PATIENT_S)) as store:
             assert store.decide(by_nobody(*charges)).is_allowed
             own_cluster.nodes[2].kill()
             with pytest.raises(StoreUnavailableError):
@@ -135,7 +136,7 @@ class TestNodes:
         """The client learns of it by the answer, and the request is counted once."""
         first, second, _ = own_cluster.nodes
         charge = Charge(TEN, ip_on(own_cluster, 0))
-        with closing(open_redis(own_cluster.url, budget_s=5)) as store:
+        with closing(open_redis(own_cluster.url, budget_s=PATIENT_S)) as store:
             assert store.decide(by_nobody(charge)).is_allowed
             slot = slot_of(own_cluster, charge.partition)
             store.reset(charge.partition)
@@ -150,7 +151,7 @@ class TestNodes:
         name = ip_on(own_cluster, 0)
         slot, ids = slot_of(own_cluster, name), [node.call("CLUSTER", "MYID") for node in own_cluster.nodes]
         ask = by_nobody(Charge(TEN, name))
-        with closing(open_redis(own_cluster.url, budget_s=5)) as store:
+        with closing(open_redis(own_cluster.url, budget_s=PATIENT_S)) as store:
             used = [store.decide(ask).readings[0].used]
             second.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
             first.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
@@ -170,7 +171,7 @@ class TestNodes:
         name = ip_on(own_cluster, 0)
         slot, ids = slot_of(own_cluster, name), [node.call("CLUSTER", "MYID") for node in own_cluster.nodes]
         both = by_nobody(Charge(TEN, name), Charge(TWO, name))
-        with closing(open_redis(own_cluster.url, budget_s=2)) as store:
+        with closing(open_redis(own_cluster.url, budget_s=PATIENT_S)) as store:
             assert store.decide(both).is_allowed
             second.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
             first.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
@@ -187,7 +188,7 @@ class TestNodes:
     def test_dead_node_takes_only_its_own_accounts_with_it(self, own_cluster):
         """The others are served as before."""
         charges = charges_on_all(own_cluster, TEN)
-        with closing(open_redis(own_cluster.url, budget_s=2)) as store:
+        with closing(open_redis(own_cluster.url, budget_s=PATIENT_S)) as store:
             for charge in charges:
                 assert store.decide(by_nobody(charge)).is_allowed
             own_cluster.nodes[1].kill()

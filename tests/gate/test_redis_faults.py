@@ -77,6 +77,18 @@ def is_refused_in_time(store):
     return time.monotonic() - began < NO_HANG_S
 
 
+def used_at_last(store, charge):
+    """Ask what a limit has used, again when a busy machine was slower than an impatient store."""
+
+    def look():
+        with contextlib.suppress(StoreUnavailableError):
+            return store.usage([charge])
+
+    (reading,) = eventually(look, "an answer in time")
+    assert reading.limit == charge.limit
+    return reading.used
+
+
 class TestDead:
     def test_server_that_is_not_there_is_an_error_until_it_comes(self, tmp_path, server, open_at):
         """The store opens without it and needs no restart."""
@@ -122,7 +134,7 @@ class TestHungAndSlow:
         eventually(lambda: answers(store), "an answer after the pause")
         patient = open_at(server.url)
         assert ask(patient, "ip:other").readings[0].used == 1
-        assert store.usage([Charge(TWO, "ip:never")])[0].used == 0
+        assert used_at_last(store, Charge(TWO, "ip:never")) == 0
 
     def test_late_answer_is_never_read_for_another_question(self, proxy, open_at):
         """The connection that waited for it is not used again."""
@@ -132,7 +144,7 @@ class TestHungAndSlow:
         assert is_refused_in_time(store)
         proxy.let_go()
         eventually(lambda: answers(store), "an answer after the delay")
-        assert [reading.limit for reading in store.usage([Charge(TWO, "ip:b")])] == [TWO]
+        assert used_at_last(store, Charge(TWO, "ip:b")) == 0
 
     def test_interrupted_question_leaves_no_answer_behind(self, store, monkeypatch):
         """Whatever breaks in between question and answer, such as Ctrl-C."""

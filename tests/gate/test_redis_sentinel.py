@@ -15,6 +15,7 @@ from voxgate.gate.stores.redis_urls import open_redis
 
 pytestmark = pytest.mark.redis
 SESSIONS = [f"s{number}" for number in range(40)]
+PATIENT_S = 20  # a busy machine keeps it; who is gone is found out at once
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def decides(store):
 
 def test_failover_revives_nothing_and_logs_nobody_out(watched):
     """Without a restart; the limits go on, but for what the old master had not passed on."""
-    with closing(open_redis(watched.url, budget_s=5)) as store:
+    with closing(open_redis(watched.url, budget_s=PATIENT_S)) as store:
         store.put_state(AccountState("u1"))
         for session in SESSIONS:
             store.put_state(SessionState(session, "u1", time.time_ns() // 1_000_000 + 3_600_000))
@@ -81,7 +82,10 @@ def waits(server):
 @pytest.mark.timeout(300)  # Sentinel that was kept waiting by a busy machine does nothing for half a minute (TILT)
 def test_old_master_that_comes_back_decides_nothing(watched):
     """Empty as it is: whoever still asks it learns nothing, and soon it follows the new one."""
-    with closing(open_redis(watched.url, budget_s=5)) as store, closing(open_redis(watched.url, budget_s=5)) as late:
+    with (
+        closing(open_redis(watched.url, budget_s=PATIENT_S)) as store,
+        closing(open_redis(watched.url, budget_s=PATIENT_S)) as late,
+    ):
         store.put_state(AccountState("u1"))
         for session in SESSIONS:
             store.put_state(SessionState(session, "u1", time.time_ns() // 1_000_000 + 3_600_000))
@@ -116,7 +120,10 @@ def test_old_master_that_comes_back_decides_nothing(watched):
 
 def test_sentinel_that_is_away_is_an_error(watched):
     """A store that cannot learn who is the master decides nothing, and what it knows it goes on using."""
-    with closing(open_redis(watched.url, budget_s=2)) as store, closing(open_redis(watched.url, budget_s=2)) as late:
+    with (
+        closing(open_redis(watched.url, budget_s=PATIENT_S)) as store,
+        closing(open_redis(watched.url, budget_s=PATIENT_S)) as late,
+    ):
         eventually(lambda: decides(store), "a first answer")
         watched.sentinel.kill()
         with pytest.raises(StoreUnavailableError):

@@ -140,7 +140,8 @@ def running(*options, **how):
 def running_cluster():
     """Run a cluster of three for as long as the block lasts."""
     whole = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no")
-    options = (*whole, "--cluster-node-timeout", "2000")
+    # A busy machine keeps a node waiting for seconds: it is not dead then, and whoever it has just met is no stranger.
+    options = (*whole, "--cluster-node-timeout", "15000")
     with contextlib.ExitStack() as stack:
         yield Cluster([stack.enter_context(running(*options, port=free_port())) for _ in _SLOTS])
 
