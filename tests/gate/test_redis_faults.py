@@ -289,8 +289,11 @@ class TestState:
             store.end_session(name, expires_at_ms=0)
         server.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
         server.call("CONFIG", "SET", "maxmemory", server.call("INFO", "memory")["used_memory"] + 300_000)
-        for number in range(5000):
-            ask(store, f"ip:{number}")
+        with contextlib.closing(server.client()) as others:
+            flood = others.pipeline(transaction=False)
+            for number in range(10_000):
+                flood.set(f"other:{number}", "x" * 100)
+            flood.execute()
         assert server.call("INFO", "stats")["evicted_keys"] > 500
         seen = [store.decide(by_session(session=name)) for name in names]
         assert any(isinstance(answer, Unknown) for answer in seen)
