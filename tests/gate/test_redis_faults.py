@@ -291,7 +291,7 @@ class TestState:
         server.call("CONFIG", "SET", "maxmemory", server.call("INFO", "memory")["used_memory"] + 300_000)
         with contextlib.closing(server.client()) as others:
             flood = others.pipeline(transaction=False)
-            for number in range(10_000):
+            for number in range(5000):
                 flood.set(f"other:{number}", "x" * 100)
             flood.execute()
         assert server.call("INFO", "stats")["evicted_keys"] > 500
