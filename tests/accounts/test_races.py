@@ -16,6 +16,7 @@ from voxgate.gate.api_keys import parse_key
 from voxgate.gate.decision import Query
 from voxgate.gate.errors import Refusal
 from voxgate.gate.principal import CredentialKind
+from voxgate.gate.stores import SqliteStore
 
 REGISTER = """
 import sys
@@ -25,15 +26,28 @@ from voxgate.accounts.lifecycle import Accounts
 from voxgate.accounts.passwords import Hasher
 from voxgate.gate.clock import SystemClock
 from voxgate.gate.stores import SqliteStore
-database = Database(sys.argv[1])
-accounts = Accounts(
-    database, SqliteStore(Path(sys.argv[2])), hasher=Hasher(memory_kib=8), clock=SystemClock(), profile="development"
-)
+database, store = Database(sys.argv[1], budget_s=60), SqliteStore(Path(sys.argv[2]), budget_s=60)
+accounts = Accounts(database, store, hasher=Hasher(memory_kib=8), clock=SystemClock(), profile="development")
 sys.stdin.readline()
 for number in range(20):
     made = accounts.register(username=f"user{number}", email=f"{number}@example.com", password="password123")
     print(getattr(made, "code", "CREATED"))
 """
+
+
+@pytest.fixture
+def database(database_url):
+    """One that everybody waits for: the last of twenty has its turn late on a busy machine."""
+    opened = Database(database_url, budget_s=60)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(tmp_path, clock):
+    opened = SqliteStore(tmp_path / "gate.db", clock=clock, budget_s=60)
+    yield opened
+    opened.close()
 
 
 def outcome(made):
