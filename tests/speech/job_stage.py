@@ -24,7 +24,7 @@ from voxgate.speech.storage.folder import FolderArtifacts
 START_MS = 1_800_000_000_000
 NO_CAPTIONS = Captions(1.5, ())
 FINGERPRINT = "ab" * 32
-PATIENCE_S = 20  # how long a test waits for another thread or process before it fails
+PATIENCE_S = 60  # how long a test waits for another thread or process before it fails
 
 
 class GivenClock:

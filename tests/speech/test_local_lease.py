@@ -109,8 +109,9 @@ class TestHeartbeat:
 
 
 class TestProgress:
-    def test_progress_is_not_written_for_each_of_many_segments(self, open_queue):
+    def test_progress_is_not_written_for_each_of_many_segments(self, open_queue, monkeypatch):
         """A short job waits for the disk at its end only."""
+        monkeypatch.setattr("voxgate.speech.jobs.lease._PROGRESS_EVERY_S", 60)  # short even on a busy machine
         queue = open_queue(15)
         lease = Lease(queue, claim(queue), never)
         assert all(lease.note_progress(done, 200) for done in range(201))
