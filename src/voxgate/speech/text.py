@@ -48,8 +48,13 @@ def tidy(text: str) -> str:
     dropped; white space is one space, a line break, or the empty line between two paragraphs.
     """
     kept = text.replace("\r\n", "\n").replace("\r", "\n").translate(_KEPT)
-    kept = _SPACED_BREAK.sub("\n", _SPACES.sub(" ", unicodedata.normalize("NFC", kept)))
-    return _PARAGRAPH.sub("\n\n", kept).strip()
+    kept = unicodedata.normalize("NFC", kept)
+    # To look first is a tenth of the work, and a text is tidied several times on its way.
+    if "  " in kept:
+        kept = _SPACES.sub(" ", kept)
+    if "\n" in kept:
+        kept = _PARAGRAPH.sub("\n\n", _SPACED_BREAK.sub("\n", kept))
+    return kept.strip()
 
 
 def clean(text: str) -> str:
