@@ -1,10 +1,10 @@
 """Over-admission is zero: many threads, many processes, real time, and the edge of a window, on every store."""
 
+import contextlib
 import json
 import subprocess
 import sys
 import threading
-from contextlib import closing
 
 import pytest
 from tests.support.queries import by_nobody
@@ -21,7 +21,7 @@ RACER = """
 import json, sys, threading, time
 from pathlib import Path
 
-kind, location, quota, threads, tries, ahead_s = *sys.argv[1:3], *map(int, sys.argv[3:])
+ahead_s = 0
 own_time_ns = time.time_ns
 time.time_ns = lambda: own_time_ns() + ahead_s * 10**9
 
@@ -30,26 +30,29 @@ from voxgate.gate.limits import Limit
 from voxgate.gate.stores import SqliteStore
 from voxgate.gate.stores.redis_urls import open_redis
 
-store = SqliteStore(Path(location), budget_s=60) if kind == "sqlite" else open_redis(location, budget_s=60)
-store.ping()
-query = Query(charges={"": (Charge(Limit("race", quota, 3600), "ip:x"),)})
-admitted, lock = [], threading.Lock()
+for line in sys.stdin:
+    kind, location, quota, threads, tries, ahead_s = json.loads(line)
+    store = SqliteStore(Path(location), budget_s=60) if kind == "sqlite" else open_redis(location, budget_s=60)
+    store.ping()
+    query = Query(charges={"": (Charge(Limit("race", quota, 3600), "ip:x"),)})
+    admitted, lock = [], threading.Lock()
 
-def race():
-    for _ in range(tries):
-        answer = store.decide(query)
-        if answer.is_allowed:
-            with lock:
-                admitted.append(answer.readings[0].used)
+    def race():
+        for _ in range(tries):
+            answer = store.decide(query)
+            if answer.is_allowed:
+                with lock:
+                    admitted.append(answer.readings[0].used)
 
-print("ready", flush=True)
-sys.stdin.readline()
-racers = [threading.Thread(target=race) for _ in range(threads)]
-for racer in racers: racer.start()
-for racer in racers: racer.join()
-store.close()
-print(json.dumps(admitted))
+    print("ready", flush=True)
+    sys.stdin.readline()
+    racers = [threading.Thread(target=race) for _ in range(threads)]
+    for racer in racers: racer.start()
+    for racer in racers: racer.join()
+    store.close()
+    print(json.dumps(admitted), flush=True)
 """
+"""Runs one race after another, each on a store that it opens for it: to start Python costs more than to race."""
 
 pytestmark = EVERY_STORE
 
@@ -60,27 +63,33 @@ def location(store_kind, tmp_path, server_of, prefix):
     return str(tmp_path / "gate.db") if store_kind == "sqlite" else f"{server_of(store_kind).url}?prefix={prefix}"
 
 
+@pytest.fixture(scope="module")
+def racers():
+    """Eight processes."""
+    command = [sys.executable, "-c", RACER]
+    with contextlib.ExitStack() as stack:
+        yield [
+            stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+            for _ in range(8)
+        ]
+
+
 @pytest.fixture
-def race(store_kind, location):
+def race(racers, store_kind, location):
     """Let eight processes race for one counter and return all numbers that were admitted."""
 
+    def tell(line, to):
+        to.stdin.write(f"{line}\n")
+        to.stdin.flush()
+
     def run(*, quota, threads, tries, ahead_s=(0,) * 8):
-        own = [store_kind, location, *map(str, (quota, threads, tries))]
-        racers = [
-            subprocess.Popen(
-                [sys.executable, "-c", RACER, *own, str(ahead)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for ahead in ahead_s
-        ]
+        for racer, ahead in zip(racers, ahead_s, strict=True):
+            tell(json.dumps([store_kind, location, quota, threads, tries, ahead]), racer)
         for racer in racers:
             assert racer.stdout.readline() == "ready\n"
         for racer in racers:
-            racer.stdin.write("go\n")
-            racer.stdin.flush()
-        return sorted(number for racer in racers for number in json.loads(racer.communicate(timeout=200)[0]))
+            tell("go", racer)
+        return sorted(number for racer in racers for number in json.loads(racer.stdout.readline()))
 
     return run
 
@@ -157,7 +166,7 @@ def test_window_edges_admit_no_burst(timed_store):
 
     def run():
         store, local = timed_store()
-        with closing(store):
+        with contextlib.closing(store):
             while not is_over():
                 if store.decide(query).is_allowed:
                     with lock:
