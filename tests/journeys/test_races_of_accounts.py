@@ -14,13 +14,17 @@ def member(served):
     return served.api.join()
 
 
-@pytest.fixture
-def admins(served):
-    """Two administrators, each with a session."""
-    made = [served.api.join() for _ in range(2)]
-    for each in made:
-        served.run("users", "grant", each.username, "admin")
+def new_admin(served):
+    """Make an administrator with a session."""
+    made = served.api.join()
+    served.run("users", "grant", made.username, "admin")
     return made
+
+
+@pytest.fixture(scope="module")
+def admins(served):
+    """Two administrators, whom no test changes."""
+    return [new_admin(served) for _ in range(2)]
 
 
 def at_once(*calls):
@@ -119,9 +123,9 @@ def test_account_is_what_the_last_of_two_administrators_made_it(member, admins):
     assert member.api.get(ME).json()["tier"] == tier
 
 
-def test_administrator_who_is_demoted_at_work_stops_at_once(served, member, admins):
+def test_administrator_who_is_demoted_at_work_stops_at_once(served, member):
     """The role is looked at by every request; what was done before it was taken stays."""
-    admin = admins[0]
+    admin = new_admin(served)
     user = f"{V1}/admin/users/{member.subject}"
     change = lambda: admin.api.ask("PATCH", user, json={"tier": "premium"})  # noqa: E731
     answers = at_once(*[change] * 4, lambda: served.run("users", "withdraw", admin.username, "admin"))[:-1]
