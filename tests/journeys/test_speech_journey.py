@@ -119,7 +119,9 @@ def test_logout_kills_the_session_and_nothing_else(served):
 @pytest.mark.parametrize("speed", [0.5, 0.75, 1.5, 2.0])
 def test_speed_sets_the_duration(hear, text, speed):
     """Twice as fast is half as long, within 2 %."""
-    assert hear(text, speed=speed).duration_s * speed / hear(text).duration_s == pytest.approx(1, abs=0.02)
+    spoken = hear(text, speed=speed)
+    assert spoken.duration_s * speed / hear(text).duration_s == pytest.approx(1, abs=0.02)
+    assert_is_speech(spoken)
 
 
 @pytest.mark.parametrize("text", [ENGLISH, VIETNAMESE], ids=["english", "vietnamese"])
@@ -129,6 +131,7 @@ def test_pitch_moves_the_voice_by_semitones(hear, text, pitch):
     moved, normal = hear(text, pitch=pitch), hear(text)
     assert semitones(median_f0(moved) / median_f0(normal)) == pytest.approx(pitch, abs=0.5)
     assert moved.duration_s == pytest.approx(normal.duration_s, rel=0.02)
+    assert_is_speech(moved)
 
 
 def test_mandarin_speaks(hear):

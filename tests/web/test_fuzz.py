@@ -31,6 +31,9 @@ VALUES = [
     {},
     {"a": []},
     "x" * 9999,
+    "é" * 400,
+    1e308,
+    10**30,
 ]
 NAMES = ("default", "standard", "register", "tts_generate", "account", "login", "login_address", "openai_speech")
 WIDE = {f"ratelimit_{name}": "1000000 per second" for name in NAMES}
