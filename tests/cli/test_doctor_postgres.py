@@ -45,7 +45,9 @@ def test_server_of_the_tests_is_told_to_lose_data(look):
     found = look()
     assert any("fsync is off" in text for text in found)
     assert {finding.state for finding in found.values()} == {State.WARN}
-    assert "psql -c 'ALTER SYSTEM SET fsync = on'" in {finding.mend for finding in found.values()}
+    assert "psql -c 'ALTER SYSTEM SET fsync = on' -c 'SELECT pg_reload_conf()'" in {
+        finding.mend for finding in found.values()
+    }
 
 
 def test_durable_commits_are_no_finding(look, changed):

@@ -1,5 +1,6 @@
 """PostgreSQL: connections that wait a bounded time, trouble that is not waited for twice, and who may migrate."""
 
+import logging
 import threading
 import time
 from typing import Any
@@ -24,6 +25,9 @@ _PROBE_EVERY_S = 0.5
 _WAIT_INTERVAL_S = 0.1
 # Any number will do, as long as every version of voxgate takes the same one and no other program of the database does.
 _MIGRATION_LOCK = 0x766F78676174
+
+# SQLAlchemy names the logger of a pool after its class, which stands here: what it tells at its end is no news of ours.
+logging.getLogger(f"{__name__}.BoundedPool").setLevel(logging.WARNING)
 
 
 class PatientConnection(psycopg.Connection[Any]):

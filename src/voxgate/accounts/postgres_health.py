@@ -51,7 +51,9 @@ def examine(database: Database, *, connections: int, now_ms: int) -> Iterator[He
     room = seen.connections_max - seen.connections
     if room < connections:
         found = f"has room for {room} more connections, and the servers here may take {connections}"
-        yield HealthFinding(found, f"psql -c 'ALTER SYSTEM SET max_connections = {seen.connections + 2 * connections}'")
+        wanted = seen.connections + 2 * connections
+        mend = f"psql -c 'ALTER SYSTEM SET max_connections = {wanted}', then restart PostgreSQL"
+        yield HealthFinding(found, mend)
     difference_s = abs(seen.now_ms - now_ms) / 1000
     if difference_s > MAX_CLOCK_DIFFERENCE_S:
         yield HealthFinding(f"its clock is {difference_s:.0f} s off", "let both machines keep their time by NTP")
@@ -74,4 +76,4 @@ def _judge_data(seen: Row[tuple[object, ...]]) -> Iterator[HealthFinding]:
     for name, value in (("fsync", seen.fsync), ("synchronous_commit", seen.commit)):
         if value == "off":
             found = f"{name} is off: what was answered can be lost in a power cut"
-            yield HealthFinding(found, f"psql -c 'ALTER SYSTEM SET {name} = on'")
+            yield HealthFinding(found, f"psql -c 'ALTER SYSTEM SET {name} = on' -c 'SELECT pg_reload_conf()'")
