@@ -9,13 +9,22 @@ from voxgate.settings import Settings
 from voxgate.speech.artifacts import Artifacts
 from voxgate.speech.engines.registry import Engines, open_engines
 from voxgate.speech.engines.setup import CommandVoice
-from voxgate.speech.errors import TwoVoicesError
-from voxgate.speech.jobs import Sender, open_celery_dispatcher, open_celery_sender, open_dispatcher
+from voxgate.speech.errors import BrokenEngineError, TwoVoicesError
+from voxgate.speech.jobs import (
+    Sender,
+    check_celery_broker,
+    open_celery_dispatcher,
+    open_celery_sender,
+    open_dispatcher,
+)
 from voxgate.speech.jobs.local import LocalDispatcher
 from voxgate.speech.jobs.queue import JobQueue
 from voxgate.speech.storage.address import parse_bucket
 from voxgate.speech.storage.folder import FolderArtifacts
 from voxgate.speech.synthesis import Synthesizer
+
+ENGINES = "voxgate.engines"
+"""What a fault of an installed engine is told under: its group of entry points, as there is no setting for it."""
 
 
 def open_synthesizer(settings: Settings) -> Synthesizer:
@@ -64,6 +73,17 @@ def open_sender(settings: Settings) -> Sender:
         return open_celery_sender(url)
 
 
+def check_broker(settings: Settings) -> None:
+    """Return when the broker answers.
+
+    Raises:
+        ConfigurationError: The library for the broker is not installed.
+        BrokerUnavailableError: It does not answer.
+    """
+    with _celery(settings) as url:
+        check_celery_broker(url)
+
+
 @contextlib.contextmanager
 def _celery(settings: Settings) -> Iterator[str]:
     try:
@@ -77,7 +97,8 @@ def open_engines_of(settings: Settings, *, workers: int) -> Engines:
     """Return every engine, with the voices that the settings bring; processes start when first needed.
 
     Raises:
-        ConfigurationError: A voice that the operator has added has the name of another one.
+        ConfigurationError: A voice that the operator has added has the name of another one, or an engine cannot be
+            opened; then the setting is `ENGINES`.
     """
     try:
         return open_engines(
@@ -91,6 +112,8 @@ def open_engines_of(settings: Settings, *, workers: int) -> Engines:
     except TwoVoicesError as error:
         setting = "VOXGATE_COMMAND_VOICES" if error.name in settings.command_voices else "VOXGATE_VOICES"
         raise ConfigurationError(setting, str(error)) from error
+    except BrokenEngineError as error:
+        raise ConfigurationError(ENGINES, str(error)) from error
 
 
 def open_artifacts(settings: Settings, clock: Clock) -> Artifacts:

@@ -5,10 +5,12 @@ import socket
 import sqlite3
 import sys
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
+from tests.support.buckets import CREDENTIALS, running_bucket
 from tests.support.servers import free_port, running
 from tests.support.voices import make_piper_voice
 
@@ -226,6 +228,47 @@ class TestFindings:
         assert finding.state is State.OK
 
 
+class TestReach:
+    def test_a_bucket_that_answers_is_ok_and_one_that_does_not_fails(self, found, monkeypatch):
+        """With what is missing named; a folder needs no such look."""
+        assert "audio" not in found()
+        for name, value in CREDENTIALS.items():
+            monkeypatch.setenv(name, value)
+        with running_bucket() as bucket:
+            monkeypatch.setenv("VOXGATE_AUDIO_STORE", bucket.url())
+            assert found()["audio"].state is State.OK
+        gone = found()["audio"]
+        assert gone.state is State.FAIL
+        assert gone.mend.startswith("export AWS_ACCESS_KEY_ID=")
+
+    def test_a_broker_that_answers_is_ok_and_one_that_does_not_fails(self, found, monkeypatch):
+        """Its address is not told, as it may hold a password."""
+        assert "broker" not in found()
+        monkeypatch.setenv("VOXGATE_JOBS", "celery")
+        with running(port=free_port()) as server:
+            monkeypatch.setenv("VOXGATE_BROKER_URL", f"{server.tcp_url}/1")
+            assert found()["broker"].state is State.OK
+        monkeypatch.setenv("VOXGATE_BROKER_URL", f"redis://:hunter2@127.0.0.1:{free_port()}/1")
+        gone = found()["broker"]
+        assert (gone.state, gone.mend) == (State.FAIL, "start the broker, or correct VOXGATE_BROKER_URL")
+        assert "hunter2" not in gone.text
+
+    @pytest.mark.parametrize(
+        ("name", "module", "settings"),
+        [
+            ("audio", "voxgate.speech.storage.bucket", {"VOXGATE_AUDIO_STORE": "s3://audio"}),
+            ("broker", "voxgate.speech.jobs.celery", {"VOXGATE_JOBS": "celery", "VOXGATE_BROKER_URL": "redis://h"}),
+        ],
+    )
+    def test_an_extra_that_is_missing_fails_with_its_name(self, found, monkeypatch, name, module, settings):
+        """The environment of the command is the one that is looked at."""
+        monkeypatch.setitem(sys.modules, module, None)
+        for setting, value in settings.items():
+            monkeypatch.setenv(setting, value)
+        assert found()[name].state is State.FAIL
+        assert "pip install" in found()[name].text
+
+
 class TestSpeech:
     """The engines that the service would open, each by itself."""
 
@@ -281,6 +324,19 @@ class TestSpeech:
         (finding,) = look(command_voices={"Kore": {"argv": ("cat",)}}).values()
         assert (finding.state, "VOXGATE_COMMAND_VOICES" in finding.mend) == (State.FAIL, True)
         assert "a voice named Kore" in finding.text
+
+    def test_an_engine_of_a_stranger_that_cannot_be_opened_fails_by_its_name(self, look, run, monkeypatch):
+        """It stops the start with one line, and no trace of where it broke."""
+        entry = EntryPoint("hum", "voxgate.no_such_module:open_engine", "voxgate.engines")
+        monkeypatch.setattr("voxgate.speech.engines.registry.importlib.metadata.entry_points", lambda **_: [entry])
+        (finding,) = look().values()
+        mend = "repair or uninstall the package that brings the engine"
+        assert (finding.state, finding.mend) == (State.FAIL, mend)
+        assert "the engine hum is installed and cannot be opened: ModuleNotFoundError" in finding.text
+        result = run("voices")
+        assert result.exit_code != 0
+        assert "the engine hum is installed" in result.stderr
+        assert "Traceback" not in result.stderr
 
     def test_voices_that_are_not_listed_are_told(self, look, data, monkeypatch):
         """A model without its description, models without what speaks them, and a folder that is not there."""

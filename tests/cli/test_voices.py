@@ -32,7 +32,11 @@ def test_voices_of_the_folder_and_of_programs(run, data, monkeypatch):
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["--language", "e"], "no language tag"), (["--engine", "none"], "no such voice")],
+    [
+        (["--language", "e"], "no language tag"),
+        (["--engine", "none"], "those that have: espeak"),
+        (["--engine", "espeak", "--language", "tlh"], "no such voice"),
+    ],
 )
 def test_nothing_to_list_is_told(run, arguments, said):
     """And the exit status says so."""

@@ -174,6 +174,14 @@ def check_speech(settings: Settings) -> Iterator[Finding]:
     yield from speech_checks.check_speech(settings)
 
 
+def check_reach(settings: Settings) -> Iterator[Finding]:
+    """Look at what the settings name beyond this machine, beside the databases."""
+    from voxgate.cli import reach_checks  # noqa: PLC0415 -- their libraries are extras
+
+    yield from reach_checks.check_audio(settings)
+    yield from reach_checks.check_messages(settings)
+
+
 def check_disk(settings: Settings) -> Iterator[Finding]:
     """Look at the space that is left for databases and audio."""
     folder = next(path for path in (settings.data, *settings.data.parents) if path.exists())
@@ -219,6 +227,7 @@ CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "signing key": check_key,
     "database": check_database,
     "gate store": check_store,
+    "reach": check_reach,
     "disk": check_disk,
     "port": check_port,
     "speech": check_speech,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from voxgate.cli.findings import Finding, State
 from voxgate.gate.errors import ConfigurationError
 from voxgate.settings import Settings
-from voxgate.speaking import open_engines_of
+from voxgate.speaking import ENGINES, open_engines_of
 from voxgate.speech.engines.base import Voice
 from voxgate.speech.engines.piper_voices import read_models
 from voxgate.speech.errors import SpeechError
@@ -23,6 +23,7 @@ _MENDS = {
     "piper": "replace the model's two files in the folder of voices, or take them away",
     "command": "correct VOXGATE_COMMAND_VOICES; the program must read text and write one 16-bit mono WAV",
 }
+_MEND_PACKAGE = "repair or uninstall the package that brings the engine"
 _MAX_AUDIO_S = 60.0
 
 
@@ -34,7 +35,9 @@ def check_speech(settings: Settings) -> Iterator[Finding]:
         yield Finding(State.FAIL, "speech", str(error), _MENDS["espeak"])
         return
     except ConfigurationError as error:
-        yield Finding(State.FAIL, "speech", str(error), f"correct {error.setting}: give one of them another name")
+        is_broken = error.setting == ENGINES
+        mend = _MEND_PACKAGE if is_broken else f"correct {error.setting}: give one of them another name"
+        yield Finding(State.FAIL, "speech", str(error), mend)
         return
     synthesizer = Synthesizer(engines, max_audio_s=_MAX_AUDIO_S, segment_deadline_s=settings.segment_deadline_s)
     try:
@@ -63,7 +66,7 @@ def _check_engine(synthesizer: Synthesizer, name: str, voices: list[Voice]) -> I
                 State.FAIL,
                 f"speech, {name}",
                 f"the voice {voice.name} does not speak: {reason}",
-                _MENDS.get(name, f"repair or uninstall the package that brings the engine {name}"),
+                _MENDS.get(name, f"{_MEND_PACKAGE} {name}"),
             )
     if not failed:
         rest = "" if len(tried) == len(voices) else f", {len(tried)} tried"

@@ -20,6 +20,7 @@ def voices(*, language: str, engine: str, as_json: bool, data: str | None) -> No
     if language and read_tag(language) is None:
         raise click.ClickException(f"{language!r} is no language tag such as en, pt-BR or zh-Hans")
     engines = open_engines_of(read_settings(data=data), workers=1)
+    names = sorted({voice.engine for voice in engines.voices})
     try:
         found = [
             voice
@@ -36,5 +37,7 @@ def voices(*, language: str, engine: str, as_json: bool, data: str | None) -> No
         else:
             spoken = voice.language or "any"
             click.echo(f"{voice.name:<24} {spoken:<20} {voice.gender:<8} {voice.engine:<8} {voice.style}")
+    if engine and engine not in names:
+        raise click.ClickException(f"no engine {engine!r} has voices here; those that have: {', '.join(names)}")
     if not found:
         raise click.ClickException("there is no such voice")

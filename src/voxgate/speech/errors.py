@@ -35,6 +35,18 @@ class TwoVoicesError(SpeechError):
         self.name = name
 
 
+class BrokenEngineError(SpeechError):
+    """An engine that is installed cannot be opened.
+
+    Attributes:
+        name: The name of its entry point.
+    """
+
+    def __init__(self, name: str, cause: Exception) -> None:
+        super().__init__(f"the engine {name} is installed and cannot be opened: {type(cause).__name__}: {cause}")
+        self.name = name
+
+
 class SynthesisFailedError(SpeechError):
     """A request could not be spoken; the segment that failed is named.
 

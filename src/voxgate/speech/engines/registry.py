@@ -8,7 +8,7 @@ from pathlib import Path
 from voxgate.speech.engines.base import MAX_SPEED_RATIO, MIN_SPEED_RATIO, Engine, Speech, Utterance, Voice, Word
 from voxgate.speech.engines.espeak_program import EspeakProgram
 from voxgate.speech.engines.setup import CommandVoice, Setup
-from voxgate.speech.errors import EngineError, TwoVoicesError
+from voxgate.speech.errors import BrokenEngineError, EngineError, SpeechError, TwoVoicesError
 
 GROUP = "voxgate.engines"
 _FIRST = "espeak"
@@ -106,16 +106,25 @@ def open_engines(
 
     Raises:
         EngineError: ``engine_unavailable`` when a named engine is not installed.
+        BrokenEngineError: An installed one cannot be opened.
+        TwoVoicesError: Two voices have the same name.
     """
     found = {entry.name: entry for entry in importlib.metadata.entry_points(group=GROUP)}
     wanted = sorted(found.keys() - TEST_ENGINES) if names is None else names
     if missing := [name for name in wanted if name not in found]:
         raise EngineError("engine_unavailable", f"no engine {', '.join(missing)} is installed")
     setup = Setup(EspeakProgram(workers=workers), workers, voices_folder, command_voices)
-    engines = []
-    for name in wanted:
-        open_engine: Callable[[Setup], Engine] = found[name].load()
-        engines.append(open_engine(setup))
+    engines = [_open(found[name], setup) for name in wanted]
     # Espeak's voices stand first: the list begins with the voice that is spoken when none is named.
     engines.sort(key=lambda engine: engine.name != _FIRST)
     return Engines(engines, setup.program)
+
+
+def _open(entry: importlib.metadata.EntryPoint, setup: Setup) -> Engine:
+    try:
+        open_engine: Callable[[Setup], Engine] = entry.load()
+        return open_engine(setup)
+    except SpeechError:
+        raise
+    except Exception as error:  # a stranger's package may raise anything
+        raise BrokenEngineError(entry.name, error) from error

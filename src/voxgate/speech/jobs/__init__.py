@@ -66,6 +66,18 @@ def open_celery_dispatcher(
     return dispatcher
 
 
+def check_celery_broker(broker_url: str) -> None:
+    """Return when a broker answers.
+
+    Raises:
+        ModuleNotFoundError: Celery is not installed.
+        BrokerUnavailableError: It does not answer.
+    """
+    from voxgate.speech.jobs.celery import check_broker  # noqa: PLC0415 -- as above
+
+    check_broker(broker_url)
+
+
 def open_celery_sender(broker_url: str) -> Sender:
     """Start to tell a broker of jobs.
 

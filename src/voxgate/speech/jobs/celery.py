@@ -35,6 +35,7 @@ OVERDUE_S = 1.0
 
 _MESSAGE_S = 60.0  # far below the hour after which a broker on Redis gives a message to somebody else, too
 _UNSENT_MAX = 1000
+_CHECK_S = 5
 _logger = logging.getLogger("voxgate.speech.jobs")
 
 
@@ -74,6 +75,22 @@ def _transport_options(broker_url: str) -> dict[str, object]:
 
 class BrokerUnavailableError(SpeechError):
     """The broker did not take a message; the library's own text is left out, because it can hold the address."""
+
+
+def check_broker(broker_url: str) -> None:
+    """Return when a broker answers.
+
+    Raises:
+        BrokerUnavailableError: It does not answer.
+    """
+    app = make_app(broker_url)
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=_CHECK_S)
+    except Exception as error:  # noqa: BLE001 -- whatever the broker's library raises
+        raise BrokerUnavailableError(f"the broker does not answer ({type(error).__name__})") from None
+    finally:
+        app.close()
 
 
 class CelerySender:
