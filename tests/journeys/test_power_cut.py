@@ -40,6 +40,10 @@ def accept(member, text):
     return answer.json()["job_id"], tries
 
 
+def status_of(member, job_id):
+    return member.api.get(f"{V1}/tts/status/{job_id}").json()["status"]
+
+
 def read_finishes(served):
     """Return every event that tells of a finished job."""
     lines = (served.data / "security.log").read_text().splitlines()
@@ -50,7 +54,8 @@ def test_every_accepted_job_is_finished_once(start):
     """Killed between the acceptance and the end: each job is done, with one audio file, and was counted once."""
     before = start(workers=2)
     member = before.api.join()
-    accepted, tries = zip(*(accept(member, f"Night {number}. {LONG}") for number in range(JOBS)), strict=True)
+    accepted, tries = zip(*(accept(member, f"Night {number}. {LONG * 3}") for number in range(JOBS)), strict=True)
+    eventually(lambda: "running" in {status_of(member, job_id) for job_id in accepted}, "a job under way")
     before.kill()
     assert len(read_finishes(before)) < JOBS  # otherwise nothing was left to be lost
 
