@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 
+import av
 import pytest
 import soundfile
+from tests.speech.measure import median_f0, read, semitones
 from tests.support.waiting import eventually
 
 
@@ -32,6 +34,32 @@ def test_speed_shortens_the_audio(run, tmp_path):
     run("say", "Good morning to all of you.", "-o", tmp_path / "b.wav", "--speed", "2", "--pitch", "2")
     ratio = soundfile.info(tmp_path / "b.wav").duration / soundfile.info(tmp_path / "a.wav").duration
     assert ratio == pytest.approx(0.5, abs=0.02)
+
+
+def test_voice_pitch_and_sample_rate_are_heard(run, tmp_path):
+    """By a reader and an estimator of their own: a woman's voice, five semitones up, at the rate asked for."""
+    text, heard = "Good morning to all of you who walk along the river.", []
+    for more in ((), ("--pitch", "5", "--sample-rate", "16000")):
+        result = run("say", text, "-o", tmp_path / "a.wav", "--voice", "nova", "--language", "en", *more)
+        assert result.exit_code == 0, result.stderr
+        heard.append(read((tmp_path / "a.wav").read_bytes()))
+    low, high = map(median_f0, heard)
+    assert heard[1].sample_rate_hz == 16_000
+    assert low > 140
+    assert semitones(high / low) == pytest.approx(5, abs=1)
+
+
+@pytest.mark.parametrize("form", ["wav", "mp3", "flac", "opus", "aac", "pcm"])
+def test_every_format_goes_to_a_pipe(run, form):
+    """A player that knows nothing of the file reads it."""
+    result = run("say", "Good morning.", "-o", "-", "--format", form)
+    assert result.exit_code == 0, result.stderr
+    if form == "pcm":
+        assert len(result.stdout_bytes) % 2 == 0
+        assert len(result.stdout_bytes) > 16_000
+        return
+    with av.open(io.BytesIO(result.stdout_bytes)) as file:
+        assert 0.4 < sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0)) < 3
 
 
 def test_a_long_text_from_standard_input_is_spoken_with_progress(run, tmp_path):
