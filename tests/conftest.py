@@ -12,6 +12,7 @@ from tests.support.databases import (  # noqa: F401 -- fixtures are found by the
     parametrize,
     postgres,
 )
+from tests.support.ordering import deal
 from tests.support.remembering import _remember  # noqa: F401 -- the same
 
 from voxgate.gate.stores import open_store
@@ -19,6 +20,14 @@ from voxgate.gate.stores import open_store
 # How long an example takes, or takes to be made, says something of the machine, not of the code.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Let each of several processes begin with what takes long."""
+    processes = getattr(config, "workerinput", {}).get("workercount", 1)
+    if processes > 1:
+        items[:] = [items[number] for number in deal([item.nodeid for item in items], processes)]
 
 
 def pytest_collection_finish():

@@ -170,8 +170,11 @@ def test_run_hands_its_arguments_to_serve(dev, monkeypatch):
     started = []
     monkeypatch.setattr(os, "execv", lambda program, arguments: started.append((Path(program).name, arguments[1:])))
     monkeypatch.setattr(os, "chdir", lambda _: None)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     dev.main(["run", "--port", "0"])
+    assert os.environ["PYTHONDONTWRITEBYTECODE"] == "1"
     dev.main(["test", "-n0", "-k", "x"])
+    assert "PYTHONDONTWRITEBYTECODE" not in os.environ  # or each process of the tests compiles all of them
     assert started == [
         ("voxgate", ["serve", "--port", "0"]),
         ("python", ["-m", "pytest", "-n0", "-k", "x"]),
