@@ -31,15 +31,6 @@ def start(serve):
     return call
 
 
-def accept(member, text):
-    """Have a text accepted; gives its job and how often it was asked, for a busy database counts too."""
-    tries = 1
-    while (answer := member.generate(text, patience=0)).status != 202:
-        assert answer.code == "DATABASE_UNAVAILABLE"
-        tries += 1
-    return answer.json()["job_id"], tries
-
-
 def status_of(member, job_id):
     return member.api.get(f"{V1}/tts/status/{job_id}").json()["status"]
 
@@ -54,7 +45,9 @@ def test_every_accepted_job_is_finished_once(start):
     """Killed between the acceptance and the end: each job is done, with one audio file, and was counted once."""
     before = start(workers=2)
     member = before.api.join()
-    accepted, tries = zip(*(accept(member, f"Night {number}. {LONG * 3}") for number in range(JOBS)), strict=True)
+    texts = [f"Night {number}. {LONG * 3}" for number in range(JOBS)]
+    # What a busy database did not take costs nothing, and is asked for again.
+    accepted = [member.generate(text, patience=60).json()["job_id"] for text in texts]
     eventually(lambda: "running" in {status_of(member, job_id) for job_id in accepted}, "a job under way")
     before.kill()
     assert len(read_finishes(before)) < JOBS  # otherwise nothing was left to be lost
@@ -72,7 +65,7 @@ def test_every_accepted_job_is_finished_once(start):
     listed = [job["job_id"] for job in member.api.get(f"{V1}/tts/").json()["jobs"]]
     assert sorted(listed) == sorted(accepted)
     spent = member.api.get(f"{V1}/limits").json()[f"{V1}/tts/generate"]
-    assert spent["current_count"] == sum(tries)
+    assert spent["current_count"] == JOBS
 
 
 def test_ended_stays_ended_and_spent_stays_spent(start):
