@@ -1,10 +1,13 @@
 """Workers that share a database: every job is spoken once, whatever becomes of the worker that has it."""
 
+import contextlib
 import json
 
 import pytest
 from tests.speech.measure import assert_is_speech, read
-from tests.support.served import WIDE
+from tests.support.databases import Served
+from tests.support.postgres import running_postgres
+from tests.support.served import WIDE, Starter
 from tests.support.waiting import eventually
 
 JOBS = 10
@@ -89,13 +92,16 @@ def test_a_killed_worker_s_job_is_spoken_by_another(serve, house, member):
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_a_worker_waits_for_a_database_that_is_away(serve, house, member, databases, postgres):
+def test_a_worker_waits_for_a_database_that_is_away(tmp_path):
     """It ends neither at the start nor later, and needs nobody to start it again."""
-    postgres.stop()
-    worker = serve.work()
-    eventually(lambda: "no database yet" in worker.output, "the word of a database that is away")
-    postgres.start()
-    jobs = submit(member, 1)
-    assert_each_is_spoken_once(house, member, jobs)
-    assert worker.stop() == 0
+    # A server of this test alone: others have services on the shared one meanwhile.
+    with running_postgres() as postgres, contextlib.closing(Starter(tmp_path, Served(postgres))) as serve:
+        house = serve(**SETTINGS)
+        member = house.api.join()
+        postgres.stop()
+        worker = serve.work()
+        eventually(lambda: "no database yet" in worker.output, "the word of a database that is away")
+        postgres.start()
+        jobs = submit(member, 1)
+        assert_each_is_spoken_once(house, member, jobs)
+        assert worker.stop() == 0

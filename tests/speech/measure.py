@@ -10,6 +10,8 @@ import parselmouth
 import soundfile
 
 FLOOR_HZ, CEILING_HZ = 40.0, 700.0
+# espeak-ng's voice flutters: the same words spoken twice differ by up to a turn of the voice, 13 ms at 78 Hz.
+FLUTTER_S = 0.02
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.speech.measure import FLUTTER_S
 
 from voxgate.speech.engines.base import Utterance
 from voxgate.speech.engines.lowpass import low_passed
@@ -10,7 +11,6 @@ from voxgate.speech.segments import SegmentSpeaker
 
 DEADLINE_S = 60
 ENGINE_HZ = 22_050
-FLUTTER_S = 0.02
 RATES_HZ = (8_000, 11_025, 16_000, 24_000, 44_100, 48_000)
 
 
@@ -77,10 +77,7 @@ def test_loud_sound_is_clipped_and_does_not_wrap():
 
 @pytest.mark.parametrize("to_hz", [8_000, 24_000])
 def test_engine_that_can_gives_its_audio_at_the_wanted_rate(engines: Engines, monkeypatch, to_hz):
-    """espeak-ng gives audio at the wanted rate at once, as long as at its own; its words begin when they did.
-
-    Its voice flutters: the same words twice at one rate differ by up to one turn of the voice, 13 ms at 78 Hz.
-    """
+    """espeak-ng gives audio at the wanted rate at once, as long as at its own; its words begin when they did."""
     voice = engines.find_voice("en-us")
     said = Utterance("One, two, three.", "en-us", "en-us", 1.0, 0.0, max_audio_s=60, deadline_s=DEADLINE_S)
     own = SegmentSpeaker(engines, voice, ENGINE_HZ).speak(said)
