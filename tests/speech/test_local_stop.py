@@ -96,6 +96,8 @@ class TestStopping:
         dispatcher = stage.start()
         assert begun.wait(PATIENCE_S)
         dispatcher.stop(0.3)
+        for thread in dispatcher._threads:  # on a busy machine it hears of the stop after that
+            thread.join(PATIENCE_S)
         seen = stage.queue.find(job.id, "ann")
         assert (seen.state, seen.attempts, seen.segments_done) == (JobState.QUEUED, 0, 0)
         assert stage.files() == []
@@ -159,7 +161,7 @@ class TestStopping:
 class TestTrouble:
     def test_locked_database_is_said_once_and_waited_out(self, stage, logger, lines, impatient):
         """The threads outlive a database in trouble; jobs run once it is over."""
-        engine = open_engine(stage.url, busy_ms=300)  # also the time that PostgreSQL gives a statement without a lock
+        engine = open_engine(stage.url, busy_ms=1000)  # also the time that PostgreSQL gives a statement without a lock
         queue = JobQueue(engine, now_ms=stage.clock.now_ms, on_event=stage._hear)
         job = submit(stage.queue)
         dispatcher = LocalDispatcher(queue, threads=1, poll_s=0.01, logger=logger)
