@@ -210,3 +210,25 @@ def test_bounds_are_set_once(monkeypatch):
     answer(exchange, {"wsgi.input": exchange, "HTTP_TRANSFER_ENCODING": "chunked"})
     assert [isinstance(scope["wsgi.input"], BoundedBody) for scope in seen] == [False, True, True]
     assert seen[1]["wsgi.input"].read() == b"12"
+
+
+def test_a_body_that_begins_while_the_watcher_goes_to_sleep_is_watched(now, monkeypatch):
+    """Between its last look and its sleep another thread may have found it awake, and told it nothing."""
+    bodies = Bodies(threads=4, now_s=now)
+    first, second = (Exchange(is_whole=False) for _ in range(2))
+    late = BoundedBody(second, second, bodies=bodies, length="5")
+    clear = bodies._has_waiting.clear
+
+    def begin_and_clear():
+        monkeypatch.undo()
+        bodies.enter(late)
+        clear()
+
+    monkeypatch.setattr(bodies._has_waiting, "clear", begin_and_clear)
+    gone = BoundedBody(first, first, bodies=bodies, length="5")
+    bodies.enter(gone)
+    bodies.leave(gone)
+    eventually(lambda: late in bodies._waiting, "a body that begins late")
+    now.s += DEADLINE_S
+    assert second.ended.wait(60)
+    assert first.answer is None

@@ -106,6 +106,8 @@ class Bodies:
             time.sleep(_LOOK_STRICT_S if self.give_up() else _LOOK_S)
             if not self._waiting:
                 self._has_waiting.clear()
+                if self._waiting:  # since the look, by a thread that found it set
+                    self._has_waiting.set()
 
 
 class BoundedBody:
