@@ -164,7 +164,9 @@ class TestServe:
         process = start("--port", "0")
         with socket.create_connection(("127.0.0.1", port_of(process)), timeout=30) as stalled:
             stalled.sendall(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
-            stalled.sendall(b"Content-Length: 99\r\n\r\n{")
+            stalled.sendall(b"Expect: 100-continue\r\nContent-Length: 99\r\n\r\n")
+            assert stalled.recv(100).startswith(b"HTTP/1.1 100")  # now the body is waited for
+            stalled.sendall(b"{")
             process.send_signal(signal.SIGTERM)
             _, errors = rest_of(process)
         assert process.returncode == 0
