@@ -123,6 +123,18 @@ def test_second_reader_reads_the_same(name, rate_hz):
     assert np.abs(sound.samples[len(sound.samples) // 4 : len(sound.samples) // 2]).max() > 0.2
 
 
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 24_000, 48_000])
+def test_second_reader_reads_aac(rate_hz, tmp_path):
+    """Symphonia, whose decoders are its own, hears every sample and the tone to its end."""
+    sphn = pytest.importorskip("sphn", reason="Symphonia has no wheel for this machine")
+    (tmp_path / "beep.aac").write_bytes(encode("aac", beep(2.0, rate_hz=rate_hz), rate_hz=rate_hz))
+    (samples,), heard_hz = sphn.read(str(tmp_path / "beep.aac"))
+    loud = np.flatnonzero(np.abs(samples) > 0.2)
+    assert heard_hz == rate_hz
+    assert 2 * rate_hz <= len(samples) <= 2 * rate_hz + ADDED["aac"]
+    assert loud[-1] - loud[0] == pytest.approx(2 * rate_hz, abs=0.03 * rate_hz)
+
+
 @pytest.mark.parametrize("name", ["wav", "mp3", "flac", "pcm"])
 def test_sound_written_in_pieces_is_the_same_file(name):
     """Segments leave no trace in the encoded stream."""
