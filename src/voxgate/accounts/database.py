@@ -90,7 +90,7 @@ class Database:
         """
         if self._path is not None:
             _create_private(self._path)
-        stamp, head = self._read_stamp(), head_revision()
+        stamp, head = self.revision(), head_revision()
         if stamp is not None and stamp > head:
             raise ConfigurationError(SETTING, f"the database has schema {stamp}, newer than this version's {head}")
         if stamp != head:
@@ -99,6 +99,14 @@ class Database:
             except DatabaseUnavailableError as error:
                 where = f"{self._path}: " if self._path is not None else ""  # SQLite's own text names no file
                 raise DatabaseUnavailableError(f"{where}{error}") from error
+
+    def revision(self) -> str | None:
+        """Return the revision of the schema, or None where there is none, or nobody answers."""
+        try:
+            with self.reading() as session:
+                return session.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        except (exc.ProgrammingError, DatabaseUnavailableError):
+            return None  # the table is not there yet; real trouble shows itself again in whatever is done next
 
     def ping(self) -> None:
         """Return when the database answers.
@@ -120,13 +128,6 @@ class Database:
             if self._path is not None:
                 _enter_wal(connection)
             _upgrade(connection)
-
-    def _read_stamp(self) -> str | None:
-        try:
-            with self.reading() as session:
-                return session.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        except (exc.ProgrammingError, DatabaseUnavailableError):
-            return None  # the table is not there yet; real trouble shows itself again in the upgrade
 
 
 def head_revision() -> str:

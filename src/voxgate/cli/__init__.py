@@ -11,6 +11,10 @@ COMMANDS = {
     "serve": ("voxgate.cli.serve:serve", "Serve the API."),
     "worker": ("voxgate.cli.worker:worker", "Speak jobs without serving; any number share a database."),
     "init": ("voxgate.cli.init:init", "Make the data folder, its key, its databases and a commented settings file."),
+    "import-database": (
+        "voxgate.cli.import_database:import_database",
+        "Fill the empty database of the settings with what a file holds.",
+    ),
     "users": ("voxgate.cli.users:users", "List, add and change accounts."),
     "keys": ("voxgate.cli.keys:keys", "List, make and revoke API keys."),
     "signing": ("voxgate.cli.signing:signing", "List, make, rotate and retire the keys that sign tokens."),

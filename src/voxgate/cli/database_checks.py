@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import exc
 from sqlalchemy import text as sql
 
 from voxgate.accounts.database import Database, DatabaseUnavailableError, head_revision
@@ -37,7 +36,7 @@ def _examine(database: Database, settings: Settings) -> Iterator[Finding]:
     database.ping()
     if database.is_postgres:
         yield from _examine_server(database, settings)
-    schema, head = _schema_of(database), head_revision()
+    schema, head = database.revision(), head_revision()
     if schema is not None and schema > head:
         text = f"has schema {schema}, made by a newer version; this one needs {head}"
         yield Finding(State.FAIL, "database", text, "install that version again, or restore the folder's backup")
@@ -71,11 +70,3 @@ def _mend(error: str, database: Database) -> str:
     if "does not exist" in error and f'database "{name}"' in error:
         return f"createdb --encoding=UTF8 --template=template0 {name}"
     return "start PostgreSQL, or correct VOXGATE_DATABASE_URL"
-
-
-def _schema_of(database: Database) -> str | None:
-    try:
-        with database.reading() as session:
-            return str(session.execute(sql("SELECT version_num FROM alembic_version")).scalar())
-    except (exc.ProgrammingError, DatabaseUnavailableError):
-        return None  # it answers, so it is the table that is missing
