@@ -9,8 +9,9 @@ from voxgate.gate.clock import Clock, SystemClock
 from voxgate.gate.events import EventSink, log_event
 from voxgate.logs import clean_fields
 from voxgate.settings import Settings
-from voxgate.speaking import open_synthesizer, open_worker
+from voxgate.speaking import open_synthesizer
 from voxgate.speech.jobs.queue import JobQueue
+from voxgate.working import open_worker
 
 POLL_S = 0.2
 """Seconds after which a worker with nothing to do looks at the table again."""

@@ -6,11 +6,11 @@ import pytest
 from tests.speech.job_stage import FINGERPRINT, PATIENCE_S, START_MS, Stage, submit
 
 from voxgate.settings import Settings
-from voxgate.speaking import open_worker
 from voxgate.speech.errors import SynthesisFailedError
 from voxgate.speech.jobs import open_dispatcher
 from voxgate.speech.jobs.base import JobState
 from voxgate.speech.storage.folder import FolderArtifacts
+from voxgate.working import open_worker
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from voxgate.cli.findings import Finding, State
 from voxgate.gate.clock import SystemClock
 from voxgate.gate.errors import ConfigurationError
 from voxgate.settings import Settings
-from voxgate.speaking import check_broker, open_artifacts
 from voxgate.speech.errors import SpeechError
+from voxgate.working import check_broker, open_artifacts
 
 _INSTALL = "install the extra that the text names, in the environment of this command"
 

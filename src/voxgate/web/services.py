@@ -28,7 +28,7 @@ from voxgate.gate.stores.watched import watch
 from voxgate.gate.tokens import Signer
 from voxgate.logs import clean_fields
 from voxgate.settings import Settings
-from voxgate.speaking import job_threads, open_artifacts, open_sender, open_synthesizer
+from voxgate.speaking import open_synthesizer
 from voxgate.speech.artifacts import Artifacts
 from voxgate.speech.jobs import Sender, open_dispatcher
 from voxgate.speech.jobs.queue import JobQueue
@@ -38,6 +38,7 @@ from voxgate.web.estimates import Estimates
 from voxgate.web.noted import Noted
 from voxgate.web.pending import Pending
 from voxgate.web.settlement import Settlement
+from voxgate.working import job_threads, open_artifacts, open_sender
 
 EXTENSION = "voxgate.services"
 
