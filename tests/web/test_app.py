@@ -13,7 +13,8 @@ from voxgate.settings import Settings
 from voxgate.testing import FakeClock
 from voxgate.web import app as web_app
 from voxgate.web.app import create_app, create_served_app
-from voxgate.web.services import EXTENSION, open_services
+from voxgate.web.current import EXTENSION
+from voxgate.web.services import open_services
 
 
 @pytest.fixture

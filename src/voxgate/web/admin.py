@@ -21,12 +21,12 @@ from voxgate.web.admin_schemas import (
 )
 from voxgate.web.answers import answer, empty_answer
 from voxgate.web.bodies import read_body, reject_fields
+from voxgate.web.current import services
 from voxgate.web.cutoff import read_cutoff
 from voxgate.web.door import gate
 from voxgate.web.erasing import erase_account
 from voxgate.web.own_sessions import describe_session
 from voxgate.web.problems import refuse
-from voxgate.web.services import services
 from voxgate.web.sessions import describe_account
 from voxgate.web.told import tell
 

@@ -18,9 +18,9 @@ from voxgate.web.account_schemas import (
 )
 from voxgate.web.answers import answer, empty_answer, secret_answer, text_of_time
 from voxgate.web.bodies import read_body, reject_fields
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.problems import refuse
-from voxgate.web.services import services
 from voxgate.web.told import tell
 
 Shown = TypeVar("Shown", bound=KeyAnswer)

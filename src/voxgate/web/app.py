@@ -29,11 +29,12 @@ from voxgate.web import (
     voices,
 )
 from voxgate.web.answers import use_json
+from voxgate.web.current import EXTENSION
 from voxgate.web.decide import Rest, add_edge
 from voxgate.web.door import gate
 from voxgate.web.in_cookies import REFRESH_PATH
 from voxgate.web.problems import add_error_handlers, body_for_path
-from voxgate.web.services import EXTENSION, Services, open_services
+from voxgate.web.services import Services, open_services
 from voxgate.web.speech_streams import limit_streams
 from voxgate.web.waiting import limit_waiters
 

@@ -8,10 +8,10 @@ from voxgate.web import in_cookies
 from voxgate.web.answers import answer, empty_answer, secret_answer
 from voxgate.web.api_keys import of_the_caller
 from voxgate.web.bodies import read_body
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.problems import refuse
 from voxgate.web.schemas import ApiKeyAnswer, CsrfAnswer, MessageAnswer, RegisterBody, Registered, SessionBody
-from voxgate.web.services import services
 from voxgate.web.sessions import change_own_password, delete_own_account, describe_account, log_in, log_out
 from voxgate.web.sessions import refresh as refresh_session
 from voxgate.web.told import tell

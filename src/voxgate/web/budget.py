@@ -12,9 +12,9 @@ from voxgate.gate.flask.headers import limit_headers
 from voxgate.gate.limits import LimitKind
 from voxgate.gate.tiers import Rule
 from voxgate.settings.budgets import CHARACTERS
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.problems import refuse
-from voxgate.web.services import services
 from voxgate.web.settlement import write_charges
 
 # A key's limit of every route that it does not name counts requests; characters are limited under their own name alone.

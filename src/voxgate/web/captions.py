@@ -7,9 +7,9 @@ from voxgate.speech.artifacts import artifact_name
 from voxgate.speech.captions import SUFFIX, Captions
 from voxgate.speech.captions_text import to_srt, to_vtt
 from voxgate.speech.jobs.base import Job, JobState, is_job_id
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.problems import refuse
-from voxgate.web.services import services
 
 MEDIA_TYPES = {"srt": "application/x-subrip", "vtt": "text/vtt", "json": "application/json"}
 

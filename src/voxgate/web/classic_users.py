@@ -12,7 +12,7 @@ from voxgate.gate import api_keys
 from voxgate.gate.decision import KeyState
 from voxgate.gate.errors import Refusal
 from voxgate.web.classic import ClassicError
-from voxgate.web.services import services
+from voxgate.web.current import services
 from voxgate.web.sessions import describe_account
 
 _ADDED = "voxgate_classic_added"

@@ -4,7 +4,7 @@ from flask import request
 
 from voxgate.gate.errors import Refusal
 from voxgate.settings.times import read_time
-from voxgate.web.services import services
+from voxgate.web.current import services
 
 
 def read_cutoff() -> int | Refusal | None:

@@ -8,10 +8,10 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request
 
 from voxgate.gate.errors import Refusal
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.operations import OPERATIONS, ROOT_OPERATIONS
 from voxgate.web.problems import refuse
-from voxgate.web.services import services
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

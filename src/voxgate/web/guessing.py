@@ -13,8 +13,8 @@ from voxgate.accounts.names import find_email_fault, find_username_fault, name_d
 from voxgate.gate import events
 from voxgate.gate.decision import Charge
 from voxgate.gate.errors import Refusal, StoreUnavailableError, VoxgateError
+from voxgate.web.current import services
 from voxgate.web.door import gate
-from voxgate.web.services import services
 
 DEVICE_HEADER = "X-Device-Token"
 DEVICE_COOKIE = "__Host-voxgate-device"

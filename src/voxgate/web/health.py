@@ -7,11 +7,11 @@ from flask import Blueprint, Response, current_app
 
 from voxgate.gate.errors import Refusal
 from voxgate.web.answers import answer
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.leaving import is_leaving
 from voxgate.web.problems import refuse
 from voxgate.web.schemas import HealthAnswer, ReadyAnswer
-from voxgate.web.services import services
 
 _log = logging.getLogger("voxgate.web")
 

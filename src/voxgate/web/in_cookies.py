@@ -8,9 +8,9 @@ from voxgate.gate.errors import FieldFault, Refusal
 from voxgate.gate.flask.cookies import Cookies
 from voxgate.web.answers import answer, secret_answer
 from voxgate.web.bodies import read_object, reject_fields
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.schemas import CookieLoginAnswer, CookieTokenAnswer, LoginAnswer, MessageAnswer, TokenAnswer
-from voxgate.web.services import services
 
 REFRESH_PATH = "/api/v1/auth/refresh"
 REFRESH_COOKIE = Cookies(refresh_path=REFRESH_PATH).refresh_name

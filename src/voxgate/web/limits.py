@@ -7,9 +7,9 @@ from voxgate.gate.tiers import Rule
 from voxgate.speech.jobs.base import JobsUnavailableError
 from voxgate.web.answers import answer
 from voxgate.web.budget import budgets_of_caller
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.schemas import LimitAnswer, LimitsAnswer
-from voxgate.web.services import services
 
 EVERY_OTHER = "*"
 

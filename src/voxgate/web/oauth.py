@@ -9,10 +9,10 @@ from voxgate.gate.errors import Refusal
 from voxgate.gate.principal import CredentialKind
 from voxgate.gate.tokens import CLIENT_ID
 from voxgate.web.answers import answer
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.oauth_schemas import IntrospectionAnswer, JwksAnswer, MetadataAnswer
 from voxgate.web.problems import refuse
-from voxgate.web.services import services
 from voxgate.web.told import tell
 
 MAX_AGE_S = 60

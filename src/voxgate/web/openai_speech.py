@@ -13,10 +13,10 @@ from voxgate.speech.text import tidy
 from voxgate.web.answers import answer
 from voxgate.web.bodies import pointer_to, read_fields, reject_fields
 from voxgate.web.budget import Held, give_back_request, hold_characters, refuse_with_budget
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.openai_schemas import ModelAnswer, ModelsAnswer, SpeechBody
 from voxgate.web.problems import refuse
-from voxgate.web.services import services
 from voxgate.web.speech_requests import allow_body, max_characters
 from voxgate.web.speech_streams import open_stream, send_audio, send_events
 

@@ -10,9 +10,9 @@ from voxgate.gate import events
 from voxgate.gate.errors import Refusal
 from voxgate.web.account_schemas import EventAnswer, EventsAnswer
 from voxgate.web.answers import answer, text_of_time
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.problems import refuse
-from voxgate.web.services import services
 
 PAGE_EVENTS = 50
 

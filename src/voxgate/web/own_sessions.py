@@ -7,10 +7,10 @@ from voxgate.gate import events
 from voxgate.gate.errors import Refusal
 from voxgate.web.account_schemas import EndedAnswer, SessionAnswer, SessionsAnswer
 from voxgate.web.answers import answer, empty_answer, text_of_time
+from voxgate.web.current import services
 from voxgate.web.cutoff import read_cutoff
 from voxgate.web.door import gate
 from voxgate.web.problems import refuse
-from voxgate.web.services import services
 from voxgate.web.told import tell
 
 _ACCESS = ("access",)

@@ -5,10 +5,10 @@ from flask import Blueprint, Response
 from voxgate.gate.errors import Refusal
 from voxgate.web import sessions
 from voxgate.web.answers import answer, secret_answer
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.problems import refuse
 from voxgate.web.schemas import LoggedInAnswer, RootLogoutAnswer, TokenAnswer
-from voxgate.web.services import services
 
 blueprint = Blueprint("root", __name__)
 

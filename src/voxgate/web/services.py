@@ -4,9 +4,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
-
-from flask import current_app
 
 from voxgate.accounts.api_keys import ApiKeys
 from voxgate.accounts.audit import Audit
@@ -39,8 +36,6 @@ from voxgate.web.noted import Noted
 from voxgate.web.pending import Pending
 from voxgate.web.settlement import Settlement
 from voxgate.working import job_threads, open_artifacts, open_sender
-
-EXTENSION = "voxgate.services"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +148,6 @@ def open_services(
         )
         unfinished.pop_all()
     return parts
-
-
-def services() -> Services:
-    """Return the parts of the current application."""
-    return cast("Services", current_app.extensions[EXTENSION])
 
 
 def _open(settings: Settings, unfinished: ExitStack, *, clock: Clock, events: EventSink, hasher: Hasher) -> Services:

@@ -9,11 +9,11 @@ from voxgate.gate.errors import Refusal
 from voxgate.web.account_schemas import DeletionBody, PasswordBody
 from voxgate.web.answers import text_of_time
 from voxgate.web.bodies import read_body
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.erasing import erase_account
 from voxgate.web.guessing import prove, remember_device, shown_name, spend_login, spend_own_password
 from voxgate.web.schemas import LoginAnswer, LoginBody, RefreshAnswer, UserAnswer
-from voxgate.web.services import services
 from voxgate.web.told import tell
 
 MAX_DEVICE_CHARACTERS = 200

@@ -8,9 +8,9 @@ from voxgate.gate.errors import FieldFault, Refusal
 from voxgate.speech.request import Fault, SpeechRequest, find_faults
 from voxgate.speech.text import tidy
 from voxgate.web.bodies import pointer_to, read_fields, reject_fields
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.schemas import GenerateBody
-from voxgate.web.services import services
 
 
 def max_characters() -> int:

@@ -16,10 +16,10 @@ from voxgate.gate.events import TTS_STREAM_BROKEN
 from voxgate.speech.errors import SynthesisFailedError
 from voxgate.speech.request import SpeechRequest
 from voxgate.speech.streaming import SpeechStream
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.gathering import gather
 from voxgate.web.places import Places
-from voxgate.web.services import services
 
 EXTENSION = "voxgate.streams"
 WAIT_S = 0.5

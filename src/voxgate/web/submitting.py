@@ -12,8 +12,8 @@ from voxgate.speech.jobs.base import Job, QueueFull
 from voxgate.speech.jobs.terms import OwnerClosed, OwnerFull, Repeated, Terms
 from voxgate.speech.request import SpeechRequest, count_characters
 from voxgate.web.budget import Held, give_back_request, hold_characters
+from voxgate.web.current import services
 from voxgate.web.door import gate
-from voxgate.web.services import services
 
 QUEUE_RETRY_AFTER_S = 10
 _MAX_KEY_CHARACTERS = 255

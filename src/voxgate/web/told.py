@@ -1,7 +1,7 @@
 """Security events of the service: what happened, to whom, from where, in which request."""
 
+from voxgate.web.current import services
 from voxgate.web.door import gate
-from voxgate.web.services import services
 
 
 def tell(event: str, **fields: object) -> None:

@@ -12,6 +12,7 @@ from voxgate.speech.jobs.base import Cursor, Job, JobState, is_job_id
 from voxgate.web.answers import answer, empty_answer
 from voxgate.web.audio import send_audio
 from voxgate.web.budget import headers_with, refuse_with_budget
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.limits import read_limits
 from voxgate.web.problems import refuse
@@ -21,7 +22,6 @@ from voxgate.web.schemas import (
     Started,
     StatusAnswer,
 )
-from voxgate.web.services import services
 from voxgate.web.speech_requests import read_request
 from voxgate.web.submitting import submit
 from voxgate.web.waiting import LONGEST_WAIT_S, wait_for_end

@@ -10,9 +10,9 @@ from voxgate.speech.request import SpeechRequest
 from voxgate.speech.samples import sample_text
 from voxgate.speech.voices import MAX_TAG_CHARS, read_tag
 from voxgate.web.answers import answer
+from voxgate.web.current import services
 from voxgate.web.door import gate
 from voxgate.web.problems import refuse
-from voxgate.web.services import services
 from voxgate.web.voice_schemas import VoiceAnswer, VoicesAnswer
 
 PREVIEW_FORMAT = "mp3"
