@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from sqlalchemy import exc, make_url, text
+from sqlalchemy import exc, make_url, select, text
 from tests.support.databases import Served
 from tests.support.postgres import running_postgres
 from tests.support.waiting import eventually
@@ -13,6 +13,9 @@ from tests.support.waiting import eventually
 from voxgate.accounts.database import Database, DatabaseUnavailableError
 from voxgate.accounts.models import User
 from voxgate.gate.errors import ConfigurationError
+from voxgate.speech.jobs.base import JobsUnavailableError
+from voxgate.speech.jobs.prepared import Prepared
+from voxgate.speech.jobs.rows import open_transaction
 
 pytestmark = pytest.mark.postgres
 
@@ -205,6 +208,20 @@ class TestOutage:
         server.resume()
         eventually(lambda: not pings(database, 1), "the end of the silence")
         assert pings(database, 10) == 0
+
+    def test_hang_that_a_job_meets_is_told_to_all_others_at_once(self, database, server):
+        """Jobs use the driver without SQLAlchemy, and what they find out counts for everybody."""
+        warm(database, 2)
+
+        def ask():
+            with open_transaction(database.engine) as transaction:
+                server.pause()
+                transaction.read(Prepared(select(1)))
+
+        with pytest.raises(JobsUnavailableError, match="did not answer"):
+            ask()
+        assert database.engine.pool.is_silent
+        assert timed(database.ping) < 5
 
     def test_server_that_hangs_from_the_start_is_told(self, url, server):
         """A connection that is taken and never answered is given up."""

@@ -3,8 +3,9 @@
 import logging
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import bindparam, delete, inspect, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tests.speech.job_stage import (
     FINGERPRINT,
@@ -20,7 +21,10 @@ from tests.speech.job_stage import (
 from voxgate.accounts.database import Database
 from voxgate.speech.jobs.base import JobState, JobsUnavailableError
 from voxgate.speech.jobs.claiming import CLAIM_NEXT
+from voxgate.speech.jobs.prepared import Prepared
 from voxgate.speech.jobs.queue import JobQueue
+from voxgate.speech.jobs.rows import open_transaction
+from voxgate.speech.jobs.table import job as table
 from voxgate.speech.request import SpeechRequest
 
 ON_A_FILE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -80,10 +84,59 @@ class TestMigratedTable:
             assert queue.find_audio(FINGERPRINT) is None
 
 
+class TestDisk:
+    @pytest.fixture
+    def engine(self, database_url):
+        """The accounts' database, whose transactions wait for the disk."""
+        database = Database(database_url)
+        yield database.engine
+        database.close()
+
+    @ON_A_FILE
+    def test_only_what_must_survive_a_power_cut_waits_for_the_disk(self, engine):
+        """A claim is void after a power cut, as nobody is left who knows of it; what is told to anybody is not."""
+        how = Prepared(text("PRAGMA synchronous"))
+
+        def waits(**terms):
+            with open_transaction(engine, **terms) as transaction:
+                return transaction.read(how)[0][0] > 1
+
+        assert [waits(), waits(is_lasting=False), waits()] == [True, False, True]
+
+    @ON_A_FILE
+    def test_transaction_that_need_not_last_leaves_nothing_when_it_fails(self, engine, clock):
+        """The next one finds no half of it, and waits for the disk again."""
+        queue = JobQueue(engine, now_ms=clock.now_ms)
+        job = submit(queue)
+
+        def fail():
+            with open_transaction(engine, is_lasting=False) as transaction:
+                transaction.read(Prepared(delete(table)))
+                transaction.read(Prepared(text("SELECT nothing")))
+
+        with pytest.raises(JobsUnavailableError, match="nothing"):
+            fail()
+        assert queue.find(job.id, "ann") == job
+        with open_transaction(engine) as transaction:
+            assert transaction.read(Prepared(text("PRAGMA synchronous")))[0][0] > 1
+
+
+class TestPrepared:
+    def test_values_come_as_each_driver_takes_them(self):
+        """What stands in a statement is filled in; what does not is asked for, and is no null when it is forgotten."""
+        statement = Prepared(select(literal(7)).where(bindparam("asked") == 1))
+        _, by_place = statement.bound(sqlite.dialect(), {"asked": 5})
+        _, by_name = statement.bound(psycopg.dialect(), {"asked": 5})
+        assert sorted(by_place) == sorted(by_name.values()) == [1, 5, 7]
+        with pytest.raises(KeyError, match="asked"):
+            statement.bound(sqlite.dialect(), {})
+        assert "asked" not in statement.bound(psycopg.dialect(), {})[1]
+
+
 class TestDialects:
     @pytest.fixture
     def claim(self):
-        return CLAIM_NEXT
+        return CLAIM_NEXT.statement
 
     def test_postgresql_skips_rows_that_others_are_claiming(self, claim):
         """On PostgreSQL workers do not wait for each other."""
@@ -135,7 +188,7 @@ class TestLongQueue:
             driver = connection.connection.dbapi_connection
             given = {"worker_id": "w", "now_ms": 2 * START_MS, "until_ms": 0, "max_attempts": 3}
             driver.set_progress_handler(step, 1)
-            assert connection.execute(CLAIM_NEXT, given).one()
+            assert connection.execute(CLAIM_NEXT.statement, given).one()
             driver.set_progress_handler(None, 1)
             connection.rollback()
         return steps
@@ -164,13 +217,13 @@ class TestTrouble:
     def test_full_disk_is_said_and_recovers(self, queue, engine):
         """A database without room takes no job, keeps those it has, and works again by itself."""
         job = submit(queue)
-        with queue._writing.connect() as connection:
+        with queue._engine.connect() as connection:
             used = connection.exec_driver_sql("PRAGMA page_count").scalar()
             connection.exec_driver_sql(f"PRAGMA max_page_count = {used}")
         with pytest.raises(JobsUnavailableError, match="full"):
             submit(queue, text="x" * 50_000)
         assert queue.find(job.id, "ann") == job
-        with queue._writing.connect() as connection:
+        with queue._engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
         submit(queue, text="x" * 50_000)
 
@@ -178,7 +231,7 @@ class TestTrouble:
     def test_read_only_database_is_said(self, queue):
         """A database that cannot be written takes no job and still answers."""
         job = submit(queue)
-        with queue._writing.connect() as connection:
+        with queue._engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA query_only = ON")
         with pytest.raises(JobsUnavailableError, match="readonly"):
             submit(queue)
@@ -203,6 +256,6 @@ class TestTrouble:
         def fail():
             raise PoolTimeoutError
 
-        monkeypatch.setattr(queue, "_writing", type("Engine", (), {"begin": staticmethod(fail)}))
+        monkeypatch.setattr(queue, "_engine", type("Engine", (), {"raw_connection": staticmethod(fail)}))
         with pytest.raises(JobsUnavailableError, match="connection"):
             submit(queue)

@@ -133,15 +133,7 @@ def create_postgres_engine(url: URL, *, budget_s: float) -> Engine:
         connection.silence_s = 2 * budget_s + 0.5
         return connection
 
-    @event.listens_for(engine, "handle_error")
-    def hear(context: ExceptionContext) -> None:
-        if isinstance(context.original_exception, SilentServerError):
-            _pool_of(engine).note_silence()
-
-    @event.listens_for(engine, "checkout")
-    def check_out(_connection: object, _record: object, _proxy: object) -> None:
-        _pool_of(engine).note_answer()  # it was just connected or asked
-
+    _note_silence(engine)
     return engine
 
 
@@ -157,6 +149,24 @@ def lock_migrations(connection: Connection, *, wait_s: int) -> None:
     connection.execute(text(f"SET LOCAL lock_timeout = '{wait_s}s'"))
     connection.execute(text("SET LOCAL statement_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})
+
+
+def _note_silence(engine: Engine) -> None:
+    """Tell the pool of a server that says nothing, and that it answers again."""
+
+    @event.listens_for(engine, "handle_error")
+    def hear(context: ExceptionContext) -> None:
+        if isinstance(context.original_exception, SilentServerError):
+            _pool_of(engine).note_silence()
+
+    @event.listens_for(engine, "invalidate")
+    def lose(_connection: object, _record: object, error: BaseException | None) -> None:
+        if isinstance(error, SilentServerError):  # met by whoever uses the driver without SQLAlchemy
+            _pool_of(engine).note_silence()
+
+    @event.listens_for(engine, "checkout")
+    def check_out(_connection: object, _record: object, _proxy: object) -> None:
+        _pool_of(engine).note_answer()  # it was just connected or asked
 
 
 def _connect_arguments(url: URL, *, budget_s: float) -> dict[str, Any]:

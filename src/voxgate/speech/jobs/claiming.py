@@ -10,6 +10,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal,
     literal_column,
     or_,
     select,
@@ -19,12 +20,14 @@ from sqlalchemy import (
 from sqlalchemy.sql.expression import ColumnElement, FromClause, ScalarSelect
 
 from voxgate.speech.jobs.base import ACTIVE_STATES, JobState
+from voxgate.speech.jobs.prepared import Prepared
 from voxgate.speech.jobs.table import job
 
 # Plain strings: what a database driver makes of an enum member is its own affair.
 _QUEUED = JobState.QUEUED.value
 _RUNNING = JobState.RUNNING.value
-_ENDED = tuple(state.value for state in JobState if state not in ACTIVE_STATES)
+# Each a value of its own: a list as one value is only written out when it is given.
+_ENDED = [literal(state.value) for state in JobState if state not in ACTIVE_STATES]
 
 
 def _count_running(row: FromClause, now_ms: ColumnElement[int]) -> ScalarSelect[int]:
@@ -112,7 +115,7 @@ def _has_equal(now_ms: ColumnElement[int]) -> ColumnElement[bool]:
     return select(done.c.id).where(is_equal, done.c.expires_at_ms > now_ms).exists()
 
 
-CLAIM_NEXT = _build_claim()
+CLAIM_NEXT = Prepared(_build_claim())
 """Give the next job to ``worker_id``: of the owner whose turn it is, the oldest, see ``JobQueue.claim``.
 
 Takes ``now_ms``, ``until_ms`` (end of the lease) and ``max_attempts``. Claims are made one after the other, so that

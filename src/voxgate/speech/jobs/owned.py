@@ -2,9 +2,8 @@
 
 import secrets
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
-from sqlalchemy import ColumnElement, Connection, Engine, Executable, true
+from sqlalchemy import ColumnElement, Connection, Engine, true
 
 from voxgate.speech.jobs import statements
 from voxgate.speech.jobs.base import (
@@ -21,7 +20,8 @@ from voxgate.speech.jobs.base import (
     QueueFull,
     ignore_event,
 )
-from voxgate.speech.jobs.rows import job_of, open_transaction
+from voxgate.speech.jobs.prepared import Prepared
+from voxgate.speech.jobs.rows import Transaction, job_of, open_transaction
 from voxgate.speech.jobs.terms import NO_TERMS, Load, OwnerClosed, OwnerFull, Repeated, Terms
 from voxgate.speech.request import SpeechRequest, count_characters
 
@@ -51,11 +51,7 @@ class OwnedJobs:
         is_open: ColumnElement[bool] = EVERYBODY,
         on_event: EventSink = ignore_event,
     ) -> None:
-        self._writing = engine
-        # Read by the accounts' database, which on SQLite then does not take the write lock; on PostgreSQL a question
-        # that stands alone spares two trips.
-        alone = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {}
-        self._reading = engine.execution_options(is_reading=True, **alone)
+        self._engine = engine
         self._now_ms = now_ms
         self._queue_max = queue_max
         self._count_unfinished = statements.count_unfinished(is_open)
@@ -79,107 +75,107 @@ class OwnedJobs:
         """
         row = _row_of(request, owner, fingerprint, terms=terms, now_ms=self._now_ms())
         row["queue_max"] = self._queue_max
-        with open_transaction(self._writing) as connection:
-            statements.take_turns(connection, owner)
-            known = self._find_repeated(connection, owner, terms.idempotency_key)
+        with open_transaction(self._engine) as transaction:
+            take_turns(transaction, owner)
+            known = self._find_repeated(transaction, owner, terms.idempotency_key)
             if known is not None:
                 return Repeated(known)
-            standing = connection.execute(self._count_unfinished, {"of": owner}).one()
-            if not standing.is_open:
+            [(unfinished, is_open)] = transaction.read(self._count_unfinished, {"of": owner})
+            if not is_open:
                 return OwnerClosed()
-            if terms.unfinished_max is not None and standing.unfinished >= terms.unfinished_max:
+            if terms.unfinished_max is not None and unfinished >= terms.unfinished_max:
                 return OwnerFull(terms.unfinished_max)
-            found = connection.execute(statements.INSERT_UNLESS_FULL, row).one_or_none()
-        if found is None:
+            found = transaction.read(statements.INSERT_UNLESS_FULL, row)
+        if not found:
             return QueueFull(self._queue_max)
-        job = job_of(found)
+        job = job_of(found[0])
         self._tell(TTS_JOB_SUBMITTED, job)
         return job
 
     def find_repeated(self, owner: str, idempotency_key: str) -> Job | None:
         """Read the job that `owner` gave this name within the last day; None if there is none."""
-        with open_transaction(self._reading) as connection:
-            return self._find_repeated(connection, owner, idempotency_key)
+        with open_transaction(self._engine, is_reading=True) as transaction:
+            return self._find_repeated(transaction, owner, idempotency_key)
 
     def find(self, job_id: str, owner: str) -> Job | None:
         """Read a job of `owner`; None if there is none, or if it is another's."""
-        with open_transaction(self._reading) as connection:
-            row = connection.execute(statements.SELECT_ONE, {"job_id": job_id, "of": owner}).one_or_none()
-        return None if row is None else job_of(row)
+        with open_transaction(self._engine, is_reading=True) as transaction:
+            found = transaction.read(statements.SELECT_ONE, {"job_id": job_id, "of": owner})
+        return job_of(found[0]) if found else None
 
     def has(self, job_id: str) -> bool:
         """Tell whether there is a job of this id, whosever it is."""
-        with open_transaction(self._reading) as connection:
-            return connection.execute(statements.SELECT_ANY, {"job_id": job_id}).one_or_none() is not None
+        with open_transaction(self._engine, is_reading=True) as transaction:
+            return bool(transaction.read(statements.SELECT_ANY, {"job_id": job_id}))
 
     def list(self, owner: str, *, limit: int = 20, before: Cursor | None = None) -> JobPage:
         """Read up to `limit` jobs of `owner`, newest first, from after the place `before`."""
-        with open_transaction(self._reading) as connection:
-            rows = connection.execute(statements.select_page(owner, limit=limit + 1, before=before)).all()
+        statement, given = statements.SELECT_PAGE, {"of": owner, "count": limit + 1}
+        if before is not None:
+            statement = statements.SELECT_NEXT_PAGE
+            given |= {"before_ms": before.created_at_ms, "before_id": before.job_id}
+        with open_transaction(self._engine, is_reading=True) as transaction:
+            rows = transaction.read(statement, given)
         jobs = tuple(job_of(row) for row in rows[:limit])
         has_more = len(rows) > limit and jobs
         return JobPage(jobs, Cursor(jobs[-1].created_at_ms, jobs[-1].id) if has_more else None)
 
     def cancel(self, job_id: str, owner: str) -> bool:
         """End a waiting or running job of `owner`; False if there is none. Its worker stops at the next segment."""
-        return self._count(statements.cancel(owner, now_ms=self._now_ms(), job_id=job_id)) == 1
+        return self._count(statements.CANCEL, {"job_id": job_id, "of": owner, "now_ms": self._now_ms()}) == 1
 
     def cancel_all(self, connection: Connection, owner: str) -> None:
         """End every job of `owner` that waits or runs, in the transaction that disables the account.
 
         Whatever is submitted meanwhile waits for that transaction, and is refused after it.
         """
-        statements.take_turns(connection, owner)
+        if connection.dialect.name == "postgresql":
+            connection.execute(statements.TAKE_TURNS.statement, {"name": owner})
         reason = {"error_code": FailureCode.ACCOUNT_DISABLED.value, "error_detail": _DISABLED}
-        connection.execute(statements.cancel(owner, now_ms=self._now_ms()).values(reason))
+        given = {"of": owner, "now_ms": self._now_ms()}
+        connection.execute(statements.CANCEL_ALL.statement.values(reason), given)
 
     def remove(self, job_id: str, owner: str) -> bool:
         """Remove an ended job of `owner` from sight; False if there is none for which nothing is reserved any more."""
-        return self._count(statements.remove_ended(job_id, owner)) == 1
+        return self._count(statements.REMOVE_ENDED, {"job_id": job_id, "of": owner}) == 1
 
     def load(self, owner: str | None = None) -> Load:
         """Read how much waits and runs, of one owner or of all."""
         now_ms = self._now_ms()
-        with open_transaction(self._reading) as connection:
+        with open_transaction(self._engine, is_reading=True) as transaction:
             if owner is None:
-                row = connection.execute(statements.SELECT_LOAD, {"now_ms": now_ms}).one()
+                [row] = transaction.read(statements.SELECT_LOAD, {"now_ms": now_ms})
             else:
-                row = connection.execute(statements.SELECT_OWN_LOAD, {"now_ms": now_ms, "of": owner}).one()
-        return Load(unfinished=row.unfinished, running=row.running or 0, characters=row.characters or 0)
+                [row] = transaction.read(statements.SELECT_OWN_LOAD, {"now_ms": now_ms, "of": owner})
+        unfinished, running, characters = row
+        return Load(unfinished=unfinished, running=running or 0, characters=characters or 0)
 
     def last_paces(self, count: int = 20) -> tuple[float, ...]:
         """Read how fast the last jobs were spoken, in characters per second."""
-        with open_transaction(self._reading) as connection:
-            rows = connection.execute(statements.SELECT_PACES, {"count": count}).all()
-        return tuple(row.characters * 1000 / max(1, row.spent_ms) for row in rows)
+        with open_transaction(self._engine, is_reading=True) as transaction:
+            rows = transaction.read(statements.SELECT_PACES, {"count": count})
+        return tuple(characters * 1000 / max(1, spent_ms) for characters, spent_ms in rows)
 
     def list_reserved(self, count: int = 100) -> tuple[Job, ...]:
         """Read ended jobs for which what was reserved has to be given back; none is the usual answer."""
-        with open_transaction(self._reading) as connection:
-            rows = connection.execute(statements.SELECT_RESERVED, {"count": count}).all()
+        with open_transaction(self._engine, is_reading=True) as transaction:
+            rows = transaction.read(statements.SELECT_RESERVED, {"count": count})
         return tuple(job_of(row) for row in rows)
 
     def note_given_back(self, job_id: str) -> None:
         """Note that what was reserved for an ended job was given back."""
-        self._count(statements.clear_reserved(job_id))
+        self._count(statements.CLEAR_RESERVED, {"job_id": job_id})
 
-    def _find_repeated(self, connection: Connection, owner: str, idempotency_key: str | None) -> Job | None:
+    def _find_repeated(self, transaction: Transaction, owner: str, idempotency_key: str | None) -> Job | None:
         if idempotency_key is None:
             return None
         given = {"of": owner, "key": idempotency_key, "since_ms": self._now_ms() - REPEAT_WITHIN_S * 1000}
-        row = connection.execute(statements.SELECT_REPEATED, given).first()
-        return None if row is None else job_of(row)
+        found = transaction.read(statements.SELECT_REPEATED, given)
+        return job_of(found[0]) if found else None
 
-    def _write_one(self, statement: Executable, values: Mapping[str, object], *, turn: str | None = None) -> Job | None:
-        with open_transaction(self._writing) as connection:
-            if turn is not None:
-                statements.take_turns(connection, turn)
-            row = connection.execute(statement, values).one_or_none()
-        return None if row is None else job_of(row)
-
-    def _count(self, statement: Executable, values: Mapping[str, object] = MappingProxyType({})) -> int:
-        with open_transaction(self._writing) as connection:
-            return connection.execute(statement, values).rowcount
+    def _count(self, statement: Prepared, given: Mapping[str, object], *, is_lasting: bool = True) -> int:
+        with open_transaction(self._engine, is_lasting=is_lasting) as transaction:
+            return transaction.count(statement, given)
 
     def _tell(self, event: str, job: Job) -> None:
         fields = {
@@ -193,6 +189,12 @@ class OwnedJobs:
             "code": job.error_code,
         }
         self._on_event(event, {name: value for name, value in fields.items() if value is not None})
+
+
+def take_turns(transaction: Transaction, name: str) -> None:
+    """Wait until nobody else is in a transaction of this name: an owner's, or the empty one of the claims."""
+    if transaction.is_postgres:
+        transaction.read(statements.TAKE_TURNS, {"name": name})
 
 
 def _row_of(request: SpeechRequest, owner: str, fingerprint: str, *, terms: Terms, now_ms: int) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import ColumnElement, Engine, Update
+from sqlalchemy import ColumnElement, Engine
 
 from voxgate.speech.jobs import statements
 from voxgate.speech.jobs.base import (
@@ -20,7 +20,8 @@ from voxgate.speech.jobs.base import (
 )
 from voxgate.speech.jobs.claiming import CLAIM_NEXT
 from voxgate.speech.jobs.ends import Ends
-from voxgate.speech.jobs.owned import EVERYBODY, OwnedJobs
+from voxgate.speech.jobs.owned import EVERYBODY, OwnedJobs, take_turns
+from voxgate.speech.jobs.prepared import Prepared
 from voxgate.speech.jobs.rows import job_of, open_transaction
 
 
@@ -76,7 +77,14 @@ class JobQueue(OwnedJobs):
             "until_ms": now_ms + self._lease_ms,
             "max_attempts": MAX_ATTEMPTS,
         }
-        return self._write_one(CLAIM_NEXT, given, turn="")
+        # Whoever knows of a claim on SQLite dies with it in a power cut, so it need not wait for the disk.
+        with open_transaction(self._engine, is_lasting=False) as transaction:
+            take_turns(transaction, "")
+            found = transaction.read(CLAIM_NEXT, given)
+        if not found:
+            return None
+        *columns, has_equal = found[0]
+        return job_of([*columns, bool(has_equal)])
 
     def renew(self, job: Job, *, done: int | None = None, total: int | None = None) -> bool:
         """Prolong the lease of a claimed job and note its progress, if both its parts are given.
@@ -86,8 +94,9 @@ class JobQueue(OwnedJobs):
         """
         given = {**_held(job), "until_ms": self._now_ms() + self._lease_ms}
         if done is None or total is None:
-            return self._count(statements.RENEW, given) == 1
-        return self._count(statements.RENEW_PROGRESS, {**given, "done": done, "total": total}) == 1
+            return self._count(statements.RENEW, given, is_lasting=False) == 1
+        given |= {"done": done, "total": total}
+        return self._count(statements.RENEW_PROGRESS, given, is_lasting=False) == 1
 
     def finish(self, job: Job, audio: SpokenAudio, *, is_spoken: bool = True) -> bool:
         """End a claimed job with its audio; False, and nothing changes, if it is no longer held.
@@ -142,24 +151,24 @@ class JobQueue(OwnedJobs):
             "new_attempts": job.attempts if is_attempt else job.attempts - 1,
             "new_lease_until_ms": self._now_ms() + int(pause_s * 1000),
         }
-        return self._write_one(statements.RELEASE, given) is not None
+        return self._change(statements.RELEASE, given) is not None
 
     def find_audio(self, fingerprint: str) -> SpokenAudio | None:
         """Read what an earlier job with the same fingerprint gave; None if there is none or it expired."""
-        with open_transaction(self._reading) as connection:
+        with open_transaction(self._engine, is_reading=True) as transaction:
             given = {"sound": fingerprint, "now_ms": self._now_ms()}
-            row = connection.execute(statements.SELECT_AUDIO, given).one_or_none()
-        if row is None:
+            found = transaction.read(statements.SELECT_AUDIO, given)
+        if not found:
             return None
-        return SpokenAudio(
-            row.artifact, row.media_type, row.size_bytes, row.duration_s, row.segments_total, row.expires_at_ms
-        )
+        artifact, media_type, size_bytes, duration_s, segments, expires_at_ms = found[0]
+        return SpokenAudio(artifact, media_type, size_bytes, duration_s, segments, expires_at_ms)
 
     def find_overdue(self, waiting_s: float) -> str | None:
         """Read the id of the job that nobody has begun for the longest, `waiting_s` after anybody could have."""
         before_ms = self._now_ms() - int(waiting_s * 1000)
-        with open_transaction(self._reading) as connection:
-            return connection.execute(statements.SELECT_OVERDUE, {"before_ms": before_ms}).scalar_one_or_none()
+        with open_transaction(self._engine, is_reading=True) as transaction:
+            found = transaction.read(statements.SELECT_OVERDUE, {"before_ms": before_ms})
+        return found[0][0] if found else None
 
     def give_up(self) -> tuple[Job, ...]:
         """Fail every job that nobody holds and that was begun too often or waited a day; gives those jobs.
@@ -178,10 +187,10 @@ class JobQueue(OwnedJobs):
             "detail": "The job could not be finished within a day.",
             "now_ms": now_ms,
         }
-        with open_transaction(self._writing) as connection:
+        with open_transaction(self._engine) as transaction:
             rows = [
-                *connection.execute(statements.GIVE_UP_EXHAUSTED, exhausted).all(),
-                *connection.execute(statements.GIVE_UP_LATE, late).all(),
+                *transaction.read(statements.GIVE_UP_EXHAUSTED, exhausted),
+                *transaction.read(statements.GIVE_UP_LATE, late),
             ]
         jobs = tuple(job_of(row) for row in rows)
         for job in jobs:
@@ -190,10 +199,15 @@ class JobQueue(OwnedJobs):
 
     def sweep(self) -> int:
         """Remove the rows of ended jobs a week after their audio expired; gives their number."""
-        return self._count(statements.remove_old(self._now_ms() - ROW_KEEP_S * 1000))
+        return self._count(statements.REMOVE_OLD, {"before_ms": self._now_ms() - ROW_KEEP_S * 1000})
 
-    def _end(self, statement: Update, given: Mapping[str, object], event: str) -> bool:
-        ended = self._write_one(statement, given)
+    def _change(self, statement: Prepared, given: Mapping[str, object]) -> Job | None:
+        with open_transaction(self._engine) as transaction:
+            found = transaction.read(statement, given)
+        return job_of(found[0]) if found else None
+
+    def _end(self, statement: Prepared, given: Mapping[str, object], event: str) -> bool:
+        ended = self._change(statement, given)
         if ended is not None:
             self.ends.tell(ended.id)
             self._tell(event, ended)
