@@ -20,7 +20,7 @@ from voxgate.gate import Gate, api_keys
 from voxgate.gate.errors import Refusal
 from voxgate.gate.flask.extension import Parts
 from voxgate.gate.signing import ALGORITHMS, Algorithm, KeyRing, KeySet, SigningKey
-from voxgate.gate.signing.keys import new_material
+from voxgate.gate.signing.material import new_material
 from voxgate.gate.tokens import Signer
 from voxgate.testing import FakeClock
 

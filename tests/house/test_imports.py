@@ -8,7 +8,7 @@ import pytest
 
 WEB = {"flask", "werkzeug", "jinja2", "granian", "openapi_pydantic"}
 SQL = {"sqlalchemy", "alembic", "psycopg"}
-KEYS = {"joserfc", "cryptography", "argon2"}
+KEYS = {"joserfc", "cryptography"}
 SOUND = {"numpy", "av", "soundfile", "piper", "onnxruntime"}
 EXTRAS = {"celery", "kombu", "obstore", "redis", "bcrypt"}
 
@@ -37,3 +37,10 @@ def test_to_speak_takes_no_service(tmp_path, command):
     imported = imported_by(tmp_path, *command)
     assert "voxgate" in imported
     assert not imported & (WEB | SQL | KEYS | SOUND | EXTRAS)
+
+
+def test_to_look_after_accounts_takes_no_web_server(tmp_path):
+    """The commands of operators open the parts of the service, not what answers over HTTP, nor the library of pairs."""
+    imported = imported_by(tmp_path, "users", "list")
+    assert "sqlalchemy" in imported
+    assert not imported & (WEB | KEYS | SOUND | EXTRAS)

@@ -13,14 +13,8 @@ from typing import Any
 from voxgate.gate.clock import Clock
 from voxgate.gate.errors import ConfigurationError
 from voxgate.gate.signing.files import load_or_create_key, write_private
-from voxgate.gate.signing.keys import (
-    MIN_KEY_BYTES,
-    Algorithm,
-    SigningKey,
-    new_kid,
-    new_material,
-    read_material,
-)
+from voxgate.gate.signing.keys import MIN_KEY_BYTES, Algorithm, SigningKey, new_kid
+from voxgate.gate.signing.material import new_material, read_material
 from voxgate.gate.signing.ring import KeyRing, KeySet, first_key
 from voxgate.gate.signing.text import decode, encode
 
