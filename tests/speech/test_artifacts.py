@@ -77,6 +77,36 @@ class TestWriting:
         assert artifact.size_bytes == 5
         assert names(folder) == [NAME]
 
+    def test_what_belongs_to_an_artifact_is_there_no_later(self, artifacts, folder, monkeypatch):
+        """Captions are found wherever their audio is, and the disk is waited for once for both names."""
+        synced = []
+        monkeypatch.setattr("voxgate.speech.storage.folder._sync_folder", lambda path: synced.append(names(path)))
+        artifact = artifacts.write(
+            FINGERPRINT, "wav", lambda out: out.write(b"audio"), beside=lambda: {"json": b"captions"}
+        )
+        assert (artifact.name, artifact.size_bytes) == (NAME, 5)
+        assert (folder / f"{FINGERPRINT}.json").read_bytes() == b"captions"
+        assert synced == [[f"{FINGERPRINT}.json", NAME]]
+
+    def test_what_is_beside_is_asked_for_when_the_writer_is_done(self, artifacts, folder):
+        """It may be found out by writing; when it cannot be given, nothing is left."""
+        order = []
+
+        def fail():
+            order.append("beside")
+            raise KeyError
+
+        with pytest.raises(KeyError):
+            artifacts.write(FINGERPRINT, "wav", lambda _out: order.append("writer"), beside=fail)
+        assert order == ["writer", "beside"]
+        assert names(folder) == []
+
+    def test_too_large_beside_leaves_nothing(self, artifacts, folder):
+        """Neither has a name as long as one of them cannot be kept."""
+        with pytest.raises(ArtifactTooLargeError):
+            artifacts.write(FINGERPRINT, "wav", lambda _out: None, beside=lambda: {"json": b"x" * 10**7})
+        assert names(folder) == []
+
     def test_expired_artifact_is_written_anew(self, artifacts, clock):
         """What has expired does not come back by being asked for again."""
         artifacts.write(FINGERPRINT, "wav", lambda out: out.write(b"old"))

@@ -84,6 +84,19 @@ class TestWriting:
         artifact = open_artifacts().write(FINGERPRINT, "wav", write)
         assert (artifact.size_bytes, read(open_artifacts(), NAME)) == (5, b"first")
 
+    def test_what_belongs_to_an_artifact_is_stored_with_it(self, artifacts):
+        """Captions are found wherever their audio is."""
+        artifacts.write(FINGERPRINT, "wav", lambda out: out.write(b"audio"), beside=lambda: {"json": b"captions"})
+        assert read(artifacts, NAME) == b"audio"
+        assert read(artifacts, f"{FINGERPRINT}.json") == b"captions"
+
+    @pytest.mark.parametrize(("audio", "captions"), [(b"x" * 1001, b""), (b"", b"x" * 1001)])
+    def test_neither_is_stored_when_one_is_too_large(self, artifacts, audio, captions):
+        """What is refused leaves the bucket as it was."""
+        with pytest.raises(ArtifactTooLargeError):
+            artifacts.write(FINGERPRINT, "wav", lambda out: out.write(audio), beside=lambda: {"json": captions})
+        assert objects(artifacts) == []
+
     def test_expired_artifact_is_written_anew(self, artifacts, clock):
         """What has expired does not come back by being asked for again."""
         put(artifacts, content=b"old")

@@ -1,7 +1,7 @@
 """Finished audio: what every place that keeps it promises, and what can be wrong with one."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -57,6 +57,15 @@ class ArtifactTooLargeError(SpeechError):
         super().__init__(f"audio of {size_bytes} bytes is larger than the quota of {quota_bytes} bytes")
         self.size_bytes = size_bytes
         self.quota_bytes = quota_bytes
+
+
+Beside = Callable[[], Mapping[str, bytes]]
+"""Gives what is stored beside an artifact, by suffix; asked once its writer is done."""
+
+
+def nothing_beside() -> Mapping[str, bytes]:
+    """Store an artifact alone."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,14 @@ class Artifacts(Protocol):
     decided here. It expires a fixed time after it was last asked for.
     """
 
-    def write(self, fingerprint: str, suffix: str, writer: Callable[[BinaryIO], object]) -> Artifact:
+    def write(
+        self,
+        fingerprint: str,
+        suffix: str,
+        writer: Callable[[BinaryIO], object],
+        *,
+        beside: Beside = nothing_beside,
+    ) -> Artifact:
         """Store what `writer` writes, whole or not at all; once this returns a power cut does not take it away.
 
         If the artifact is there already when the writer is done, the first one stays and this one is dropped.
@@ -142,10 +158,11 @@ class Artifacts(Protocol):
             fingerprint: 64 hexadecimal digits that stand for the sound.
             suffix: One of `SUFFIXES`.
             writer: Writes the bytes into the open file it is given; what it raises passes through, except OSError.
+            beside: Artifacts of the same fingerprint, small ones, that are there no later than this one.
 
         Raises:
             ArtifactStorageError: The place did not take it.
-            ArtifactTooLargeError: It is larger than the quota.
+            ArtifactTooLargeError: It, or what belongs to it, is larger than the quota.
             ValueError: The name is none.
         """
         ...

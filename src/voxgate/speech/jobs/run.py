@@ -1,6 +1,6 @@
 """The run of one claimed job, from its text to its audio or its reason; the same under every dispatcher."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import BinaryIO, Protocol
 
 from voxgate.speech.artifacts import Artifacts, ArtifactStorageError, ArtifactTooLargeError, artifact_name
@@ -137,9 +137,8 @@ class JobRunner:
             job.fingerprint,
             job.output_format,
             lambda out: spoken.append(self._speaker.synthesize(request, out, on_progress=lease.note_progress)),
+            beside=lambda: _captions_of(spoken[0]),
         )
-        if (captions := spoken[0].captions).segments:
-            self._artifacts.write(job.fingerprint, CAPTIONS, lambda out: out.write(captions.to_json()))
         return SpokenAudio(
             artifact=artifact.name,
             media_type=spoken[0].media_type,
@@ -148,3 +147,7 @@ class JobRunner:
             segments=spoken[0].segments,
             expires_at_ms=artifact.expires_at_ms,
         )
+
+
+def _captions_of(spoken: Spoken) -> Mapping[str, bytes]:
+    return {CAPTIONS: spoken.captions.to_json()} if spoken.captions.segments else {}

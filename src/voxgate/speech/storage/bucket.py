@@ -6,6 +6,7 @@ objects cannot be touched, one listing tells everything, and the only clock is t
 
 import contextlib
 import errno
+import io
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,10 +22,12 @@ from voxgate.speech.artifacts import (
     Artifact,
     ArtifactStorageError,
     ArtifactTooLargeError,
+    Beside,
     OpenedAudio,
     Swept,
     artifact_name,
     is_artifact_name,
+    nothing_beside,
 )
 from voxgate.speech.formats.registry import FORMATS
 from voxgate.speech.storage.address import BucketAddress
@@ -85,7 +88,14 @@ class BucketArtifacts:
         self._store = _open_store(address, _QUESTION_S)
         self._uploads = _open_store(address, _UPLOAD_S)
 
-    def write(self, fingerprint: str, suffix: str, writer: Callable[[BinaryIO], object]) -> Artifact:
+    def write(
+        self,
+        fingerprint: str,
+        suffix: str,
+        writer: Callable[[BinaryIO], object],
+        *,
+        beside: Beside = nothing_beside,
+    ) -> Artifact:
         """Store what `writer` writes, whole or not at all; the store has confirmed it when this returns.
 
         Raises:
@@ -96,11 +106,12 @@ class BucketArtifacts:
         name = artifact_name(fingerprint, suffix)
         with _trouble(), tempfile.TemporaryFile() as out:
             writer(out)
-            size_bytes = out.seek(0, os.SEEK_END)
-            if size_bytes > self._quota_bytes:
-                raise ArtifactTooLargeError(size_bytes, self._quota_bytes)
-            artifact = self._put(name, out, size_bytes)
-            self._unswept_bytes += size_bytes
+            more = {artifact_name(fingerprint, each): io.BytesIO(data) for each, data in beside().items()}
+            sizes_bytes = {each: self._measure(file) for each, file in ({name: out} | more).items()}
+            for each, file in more.items():
+                self._put(each, file, sizes_bytes[each])
+            artifact = self._put(name, out, sizes_bytes[name])
+            self._unswept_bytes += sum(sizes_bytes.values())
             if self._unswept_bytes > self._quota_bytes // OVERSHOOT:
                 self._sweep()
         return artifact
@@ -163,6 +174,12 @@ class BucketArtifacts:
             # Of a bucket that is missing a HEAD says no more than of an object that is.
             obstore.list_with_delimiter(self._store, "check")
         self._checked_at_ms = now_ms
+
+    def _measure(self, file: IO[bytes]) -> int:
+        size_bytes = file.seek(0, os.SEEK_END)
+        if size_bytes > self._quota_bytes:
+            raise ArtifactTooLargeError(size_bytes, self._quota_bytes)
+        return size_bytes
 
     def _put(self, name: str, out: IO[bytes], size_bytes: int) -> Artifact:
         try:

@@ -6,6 +6,8 @@ import fcntl
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,10 +16,12 @@ from voxgate.speech.artifacts import (
     Artifact,
     ArtifactStorageError,
     ArtifactTooLargeError,
+    Beside,
     OpenedAudio,
     Swept,
     artifact_name,
     is_artifact_name,
+    nothing_beside,
 )
 
 MIN_FREE_BYTES = 1 << 20
@@ -47,7 +51,14 @@ class FolderArtifacts:
         self._quota_bytes = quota_bytes
         self._unswept_bytes = 0
 
-    def write(self, fingerprint: str, suffix: str, writer: Callable[[BinaryIO], object]) -> Artifact:
+    def write(
+        self,
+        fingerprint: str,
+        suffix: str,
+        writer: Callable[[BinaryIO], object],
+        *,
+        beside: Beside = nothing_beside,
+    ) -> Artifact:
         """Store what `writer` writes, whole or not at all.
 
         If the artifact is there already when the writer is done, the first one stays and this one is dropped.
@@ -56,17 +67,18 @@ class FolderArtifacts:
             fingerprint: 64 hexadecimal digits that stand for the sound.
             suffix: One of `SUFFIXES`.
             writer: Writes the bytes into the open file it is given; what it raises passes through, except OSError.
+            beside: Artifacts of the same fingerprint, small ones, that are there no later than this one.
 
         Raises:
             ArtifactStorageError: The disk did not take it.
-            ArtifactTooLargeError: It is larger than the quota.
+            ArtifactTooLargeError: It, or what belongs to it, is larger than the quota.
             ValueError: The name is none.
         """
         name = artifact_name(fingerprint, suffix)
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            artifact = self._write(name, writer)
-            self._unswept_bytes += artifact.size_bytes
+            if not self._folder.is_dir():
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            artifact = self._write(name, writer, beside)
             if self._unswept_bytes > self._quota_bytes // OVERSHOOT:
                 self.sweep()
         except OSError as error:
@@ -149,26 +161,37 @@ class FolderArtifacts:
             raise ArtifactStorageError(error) from error
         return Swept(expired, over_quota, abandoned)
 
-    def _write(self, name: str, writer: Callable[[BinaryIO], object]) -> Artifact:
-        part = self._folder / f"{name}.{secrets.token_hex(8)}{_PART}"
-        try:
+    def _write(self, name: str, writer: Callable[[BinaryIO], object], beside: Beside) -> Artifact:
+        with contextlib.ExitStack() as held:
+            parts = [self._write_part(name, writer, held)]
+            for suffix, data in beside().items():
+                more = artifact_name(name.partition(".")[0], suffix)
+                parts.append(self._write_part(more, partial(_write_all, data), held))
             with self._locked():
-                out = _create_held(part)
-            with out:
-                writer(out)
-                out.flush()
-                os.fsync(out.fileno())
-                size_bytes = os.fstat(out.fileno()).st_size
-                if size_bytes > self._quota_bytes:
-                    raise ArtifactTooLargeError(size_bytes, self._quota_bytes)
-                with self._locked():
-                    if self.find(name) is None:
-                        part.replace(self._folder / name)
-                    artifact = self._touched(name)
-                _sync_folder(self._folder)
-        finally:
-            part.unlink(missing_ok=True)
-        return artifact
+                # What belongs to an artifact has its name first, and one look at the disk is enough for all names.
+                artifacts = [self._named(part) for part in reversed(parts)]
+            _sync_folder(self._folder)
+        self._unswept_bytes += sum(artifact.size_bytes for artifact in artifacts)
+        return artifacts[-1]
+
+    def _write_part(self, name: str, writer: Callable[[BinaryIO], object], held: contextlib.ExitStack) -> "_Part":
+        """Write one file under a name that passes, and keep it locked as long as it is `held`."""
+        path = self._folder / f"{name}.{secrets.token_hex(8)}{_PART}"
+        held.callback(path.unlink, missing_ok=True)
+        with self._locked():
+            out = held.enter_context(_create_held(path))
+        writer(out)
+        out.flush()
+        os.fsync(out.fileno())
+        size_bytes = os.fstat(out.fileno()).st_size
+        if size_bytes > self._quota_bytes:
+            raise ArtifactTooLargeError(size_bytes, self._quota_bytes)
+        return _Part(name, path)
+
+    def _named(self, part: "_Part") -> Artifact:
+        if self.find(part.name) is None:
+            part.path.replace(self._folder / part.name)
+        return self._touched(part.name)
 
     def _touched(self, name: str) -> Artifact:
         path = self._folder / name
@@ -196,13 +219,28 @@ class FolderArtifacts:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep every other thread and process from naming, touching and removing artifacts meanwhile."""
-        with (self._folder / _LOCK).open("wb") as lock:
+        lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(lock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A file that is whole, and does not have its name yet."""
+
+    name: str
+    path: Path
 
 
 def _used_at_ms(path: Path) -> int:
     return path.stat().st_mtime_ns // 1_000_000
+
+
+def _write_all(data: bytes, out: BinaryIO) -> None:
+    out.write(data)
 
 
 def _create_held(part: Path) -> BinaryIO:
