@@ -67,6 +67,35 @@ def test_segment_is_answered_with_its_audio(ask):
     assert plain != normal
 
 
+@pytest.mark.parametrize("rate", [{}, {"to_hz": 24_000}, {"to_hz": 8_000}])
+def test_segment_may_come_in_two_parts(ask, rate):
+    """Its beginning comes first and is a fraction of it; both together are the segment, and its words come last."""
+    whole, parts = SPEAK | rate, SPEAK | rate | {"in_parts": True}
+    _, (told, pcm), (first, beginning), (last, rest) = ask(whole, parts)
+    hz = rate.get("to_hz", 22_050)
+    assert first == {"pcm_bytes": len(beginning), "is_part": True}
+    assert 0.1 * hz < len(beginning) / 2 < 0.25 * hz
+    assert len(beginning + rest) == pytest.approx(len(pcm), abs=0.04 * hz)
+    assert len(last["words"]) == len(told["words"]) == 2
+
+
+def test_segment_that_must_be_mended_comes_whole(ask):
+    """At another speed its length is known last, so nothing of it can come before."""
+    _, (told, pcm) = ask(SPEAK | {"in_parts": True, "speed_ratio": 0.5})
+    assert "is_part" not in told
+    assert pcm
+
+
+def test_voice_is_chosen_once_and_again_after_another(ask, monkeypatch):
+    """The voice that spoke last is not loaded again; one that was refused leaves none behind."""
+    chosen, write = [], Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", lambda path, data: (chosen.append(data), write(path, data)))
+    higher, unknown = SPEAK | {"pitch_line": (90, 130)}, SPEAK | {"identifier": "gmw/none"}
+    _, *answers = ask(SPEAK, SPEAK, higher, SPEAK, unknown, SPEAK, SPEAK)
+    assert [bool(pcm) for _, pcm in answers] == [True, True, True, True, False, True, True]
+    assert len(chosen) == 5
+
+
 @pytest.mark.parametrize("speed_ratio", [1.0, 0.5])
 def test_too_much_audio_is_refused_and_the_next_segment_spoken(ask, speed_ratio):
     """The cap ends a segment in its midst; the program stays."""

@@ -1,12 +1,17 @@
 """Sound at another sample rate is the same sound: same length, same tones, nothing folded into it."""
 
+import ctypes
+import itertools
+
+import espeakng_loader
 import numpy as np
 import pytest
 from tests.speech.measure import FLUTTER_S
 
 from voxgate.speech.engines.base import Utterance
-from voxgate.speech.engines.lowpass import low_passed
+from voxgate.speech.engines.lowpass import LowPass
 from voxgate.speech.engines.registry import Engines
+from voxgate.speech.engines.sonic import Sonic
 from voxgate.speech.segments import SegmentSpeaker
 
 DEADLINE_S = 60
@@ -65,10 +70,48 @@ def test_same_rate_asks_nobody(engines: Engines):
     assert engines.resample(pcm, from_hz=ENGINE_HZ, to_hz=ENGINE_HZ, deadline_s=0) is pcm
 
 
+@pytest.fixture(scope="module")
+def library() -> ctypes.CDLL:
+    return ctypes.CDLL(espeakng_loader.get_library_path())
+
+
+@pytest.mark.parametrize("cuts", [(), (1,), (4_410,), (31, 32, 33, 500), (7_000, 7_000, 11_999, 12_000)])
+@pytest.mark.parametrize("to_hz", RATES_HZ)
+def test_parts_joined_are_the_whole(library, to_hz, cuts):
+    """Wherever a sound is cut, its parts joined are the same as the whole at once, sample by sample."""
+    sonic = Sonic(library, open_low_pass=LowPass)
+    noise = np.random.default_rng(7).normal(scale=6_000, size=12_001).clip(-32768, 32767).astype("<i2").tobytes()
+    sound = sonic.resampling(from_hz=ENGINE_HZ, to_hz=to_hz)
+    parts = [noise[2 * start : 2 * end] for start, end in itertools.pairwise((0, *cuts, 12_001))]
+    heard = [sound.feed(part, is_last=index == len(cuts)) for index, part in enumerate(parts)]
+    assert b"".join(heard) == sonic.resample(noise, from_hz=ENGINE_HZ, to_hz=to_hz)
+
+
+def test_part_is_given_when_it_comes(library):
+    """Of a fifth of a second that is put in, all but the last milliseconds come out at once."""
+    heard = (
+        Sonic(library, open_low_pass=LowPass).resampling(from_hz=ENGINE_HZ, to_hz=24_000).feed(tone(440, 22_050, 0.2))
+    )
+    assert 0.18 * 24_000 < len(heard) / 2 <= 0.2 * 24_000
+
+
+@pytest.mark.parametrize("samples", [0, 100, 500, 3_000])
+def test_library_is_given_no_scraps(library, monkeypatch, samples):
+    """Libsonic gets half a second at least: at some lengths below 25 ms it would write beyond its memory."""
+    sonic = Sonic(library, open_low_pass=LowPass)
+    written, write = [], library.sonicWriteShortToStream
+    monkeypatch.setattr(library, "sonicWriteShortToStream", lambda *terms: (written.append(terms[2]), write(*terms)))
+    assert len(sonic.resample(bytes(2 * samples), from_hz=ENGINE_HZ, to_hz=24_000)) == 2 * round(samples * 160 / 147)
+    assert len(sonic.retime(bytes(2 * samples), sample_rate_hz=ENGINE_HZ, speed_ratio=2, pitch_ratio=1.5)) == samples
+    assert min(written) > 7_000
+    assert len(written) == 2
+
+
 def test_loud_sound_is_clipped_and_does_not_wrap():
     """What swings over the largest sample stays there."""
     square = np.repeat(np.array([32767, -32768] * 50, dtype="<i2"), 20).tobytes()
-    heard = np.frombuffer(low_passed(square, from_hz=ENGINE_HZ, to_hz=8_000), "<i2").astype(int)
+    passing = LowPass(from_hz=ENGINE_HZ, to_hz=8_000)
+    heard = np.frombuffer(passing.feed(square) + passing.finish(), "<i2").astype(int)
     assert heard.max() == 32767
     assert heard.min() == -32768
     # Where the square stands high the sound does too: nothing has turned round.

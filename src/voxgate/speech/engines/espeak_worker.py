@@ -11,7 +11,8 @@ Request:  u32 size, JSON ``{"op": "speak" | "retime" | "resample", ...}``; all b
           ``pcm_bytes`` of audio.
 Answer:   u32 size, JSON ``{"pcm_bytes": n}`` and n bytes of audio, or ``{"error": reason, "detail": text}``; with
           speech also ``"words"``: pairs of an offset in the text and the sample at which that word begins, counted at
-          the rate of the greeting also when the audio has another, ``to_hz``.
+          the rate of the greeting also when the audio has another, ``to_hz``. Speech that is asked for with
+          ``in_parts`` may come in two such answers: the first has ``"is_part"`` and the beginning of the audio.
 Greeting: u32 size, JSON ``{"sample_rate_hz": n}`` or an error, once, when ready. Integers are little-endian.
 Audio is 16-bit mono, little-endian. The working folder holds ``espeak-ng-data``, in which this process may write
 ``voices/!v``.
@@ -49,6 +50,9 @@ _MAX_WORDS = 2000  # of one segment; the numbers of a text give several for each
 
 Words = list[tuple[int, int]]
 """Offset in the text and sample in the audio of each word."""
+
+Begin = Callable[[bytes], None]
+"""Takes the beginning of an audio."""
 
 
 class _Event(ctypes.Structure):
@@ -89,23 +93,27 @@ class Espeak:
         self._callbacks = (_OnAudio(self._on_audio), _OnUri(lambda _type, _uri, _base: 1))
         library.espeak_SetSynthCallback(self._callbacks[0])
         library.espeak_SetUriCallback(self._callbacks[1])
-        self.sonic = _neighbour("sonic").Sonic(library, low_pass=_low_pass)
+        self.sonic = _neighbour("sonic").Sonic(
+            library, open_low_pass=lambda **rates: _neighbour("lowpass").LowPass(**rates)
+        )
         self._take: Callable[[int, int], bool] = lambda _address, _samples: False
         self._words: Words = []
         self._variant = Path("espeak-ng-data/voices/!v") / f"v{os.getpid()}"
+        self._selected: tuple[str, str, int, int] | None = None
 
-    def speak(self, request: dict[str, Any]) -> tuple[bytes, Words]:
+    def speak(self, request: dict[str, Any], begin: Begin | None = None) -> tuple[bytes, Words]:
         """Speak one segment, and tell where its words begin.
 
         The audio is made at the asked rate, which sounds better than stretching, and what the rate misses is
         mended by stretching: the library's rate is up to 15 % off, and by another amount for every text.
+        Where nothing is to be mended, ``begin`` takes the beginning as soon as it is there; the rest is returned.
         """
         self._select(request)
         speed = request["speed_ratio"]
         rate = request["rate_ratio"] * NORMAL_RATE_WPM
         flags = _TEXT_IS_UTF8 | (_END_PAUSE if request.get("has_end_pause", True) else 0)
         if speed == 1:
-            return self._synthesize(request["text"], rate, flags=flags, max_samples=request["max_samples"])
+            return self._synthesize(request["text"], rate, flags=flags, max_samples=request["max_samples"], begin=begin)
         most = math.ceil(request["max_samples"] * speed)
         wanted = self._count(request["text"], rate, flags=flags, max_samples=most) / speed
         pcm, words = self._synthesize(
@@ -118,10 +126,14 @@ class Espeak:
         return changed, [(offset, round(at / ratio)) for offset, at in words]
 
     def _select(self, request: dict[str, Any]) -> None:
-        """Choose the voice, through a variant written for exactly this pitch."""
+        """Choose the voice, through a variant written for exactly this pitch; it stays until another is chosen."""
+        low, high = request["pitch_line"]
+        wanted = (request["identifier"], request["variant"], low, high)
+        if wanted == self._selected:
+            return
+        self._selected = None
         base = self._variant.with_name(request["variant"]).read_bytes() if request["variant"] else b"language variant\n"
         kept = [line for line in base.splitlines() if not line.startswith((b"pitch", b"name"))]
-        low, high = request["pitch_line"]
         self._variant.write_bytes(b"\n".join([*kept, b"pitch %d %d" % (low, high), b""]))
         try:
             name = f"{request['identifier']}+{self._variant.name}"
@@ -129,6 +141,7 @@ class Espeak:
                 raise RefusedError("engine_refused", f"no voice {name}")
         finally:
             self._variant.unlink()
+        self._selected = wanted
 
     def _count(self, text: str, rate: float, *, flags: int, max_samples: int) -> int:
         counted = 0
@@ -141,12 +154,21 @@ class Espeak:
         self._run(text, rate, flags=flags, take=take)
         return counted
 
-    def _synthesize(self, text: str, rate: float, *, flags: int, max_samples: int) -> tuple[bytes, Words]:
-        pcm = bytearray()
+    def _synthesize(
+        self, text: str, rate: float, *, flags: int, max_samples: int, begin: Begin | None = None
+    ) -> tuple[bytes, Words]:
+        pcm, begun_bytes = bytearray(), 0
 
         def take(address: int, samples: int) -> bool:
+            nonlocal begun_bytes
             pcm.extend(ctypes.string_at(address, samples * 2))
-            return len(pcm) > max_samples * 2
+            if begun_bytes + len(pcm) > max_samples * 2:
+                return True
+            if begin and not begun_bytes:
+                begun_bytes = len(pcm)
+                begin(bytes(pcm))
+                pcm.clear()
+            return False
 
         self._run(text, rate, flags=flags, take=take)
         return bytes(pcm), self._words
@@ -181,11 +203,6 @@ class Espeak:
         return int(self._take(ctypes.cast(audio, ctypes.c_void_p).value or 0, samples))
 
 
-def _low_pass(pcm: bytes, *, from_hz: int, to_hz: int) -> bytes:
-    passed: bytes = _neighbour("lowpass").low_passed(pcm, from_hz=from_hz, to_hz=to_hz)
-    return passed
-
-
 @functools.cache
 def _neighbour(name: str) -> Any:  # noqa: ANN401 - a module
     """Load a file that lies beside this one, by its path, because nothing of voxgate is imported here."""
@@ -212,7 +229,7 @@ def serve(engine: Espeak, requests: BinaryIO, answers: BinaryIO, *, allow_cpu: C
         pcm_in = requests.read(request.get("pcm_bytes", 0))
         allow_cpu(request["cpu_s"])
         try:
-            pcm, words = _answer(engine, request, pcm_in)
+            pcm, words = _answer(engine, request, pcm_in, begin=lambda part: _send_part(answers, part))
         except RefusedError as error:
             reason, detail = error.args
             _send(answers, {"error": reason, "detail": detail})
@@ -222,12 +239,9 @@ def serve(engine: Espeak, requests: BinaryIO, answers: BinaryIO, *, allow_cpu: C
             _send(answers, {"pcm_bytes": len(pcm), "words": words}, pcm)
 
 
-def _answer(engine: Espeak, request: dict[str, Any], pcm: bytes) -> tuple[bytes, Words]:
+def _answer(engine: Espeak, request: dict[str, Any], pcm: bytes, *, begin: Begin) -> tuple[bytes, Words]:
     if request["op"] == "speak":
-        spoken, words = engine.speak(request)
-        own_hz, to_hz = engine.sample_rate_hz, request.get("to_hz", engine.sample_rate_hz)
-        # Here, so that the audio need not go out, in and out again.
-        return spoken if to_hz == own_hz else engine.sonic.resample(spoken, from_hz=own_hz, to_hz=to_hz), words
+        return _speak(engine, request, begin if request.get("in_parts") else None)
     if request["op"] == "resample":
         return engine.sonic.resample(pcm, from_hz=request["from_hz"], to_hz=request["to_hz"]), []
     changed = engine.sonic.retime(
@@ -237,6 +251,20 @@ def _answer(engine: Espeak, request: dict[str, Any], pcm: bytes) -> tuple[bytes,
         pitch_ratio=request["pitch_ratio"],
     )
     return changed, []
+
+
+def _speak(engine: Espeak, request: dict[str, Any], begin: Begin | None) -> tuple[bytes, Words]:
+    own_hz, to_hz = engine.sample_rate_hz, request.get("to_hz", engine.sample_rate_hz)
+    if to_hz == own_hz:
+        return engine.speak(request, begin)
+    # Here, so that the audio need not go out, in and out again.
+    sound = engine.sonic.resampling(from_hz=own_hz, to_hz=to_hz)
+    pcm, words = engine.speak(request, begin and (lambda part: begin(sound.feed(part))))
+    return sound.feed(pcm, is_last=True), words
+
+
+def _send_part(answers: BinaryIO, pcm: bytes) -> None:
+    _send(answers, {"pcm_bytes": len(pcm), "is_part": True}, pcm)
 
 
 def _send(answers: BinaryIO, header: dict[str, object], pcm: bytes = b"") -> None:
