@@ -1,9 +1,9 @@
 """Keeping hold of one running job: progress and a heartbeat renew its lease, and its loss stops the work.
 
 A segment may take its deadline (10 s) twice, on the first worker and on a fresh one, which is longer than the lease
-(15 s). The lease stays short all the same, because it is also how long a killed worker's job lies still; so a small
-thread renews it while a segment is spoken. The heartbeat itself ends when nothing has been spoken for `STALL_S`: a
-job that hangs in spite of every deadline goes back to the queue and is not kept running for ever.
+(15 s). The lease stays short all the same, because it is also how long a killed worker's job lies still; so a thread
+renews it while a segment is spoken. The heartbeat itself ends when nothing has been spoken for `STALL_S`: a job that
+hangs in spite of every deadline goes back to the queue and is not kept running for ever.
 """
 
 import contextlib
@@ -12,14 +12,17 @@ import time
 from collections.abc import Iterator
 
 from voxgate.speech.jobs.base import IsStopping, Job, JobsUnavailableError
+from voxgate.speech.jobs.pulse import Pulse
 from voxgate.speech.jobs.queue import JobQueue
 
 STALL_S = 60.0
 """Seconds without a spoken segment after which a job's heart stops."""
 
-_BEATS_PER_LEASE = 3
-# A commit waits for the disk; a job of sixty short segments must not wait sixty times, and a short job not at all.
-_PROGRESS_EVERY_S = 0.25
+BEATS_PER_LEASE = 3
+"""Times that a lease is renewed while it lasts."""
+
+# A job of sixty short segments must not be written down sixty times, and a short job not at all.
+_PROGRESS_EVERY_S = 0.5
 
 
 class Lease:
@@ -38,7 +41,7 @@ class Lease:
         self._is_stopping = is_stopping
         self._stall_s = stall_s
         self._lost = threading.Event()
-        self._released = threading.Event()
+        self._ended = threading.Event()
         self._held_until = time.monotonic() + queue.lease_s
         self._progressed_at = time.monotonic()
         self._noted_at = self._progressed_at
@@ -46,36 +49,32 @@ class Lease:
     @property
     def is_lost(self) -> bool:
         """Tell whether the job was cancelled or is another worker's by now."""
-        return self._lost.is_set()
+        return self._lost.is_set() or self._ended.is_set()
 
     def note_progress(self, done: int, total: int) -> bool:
         """Note that `done` of `total` segments are spoken; False: stop.
 
-        Written at most four times a second. Once the last segment is spoken only a loss stops a job.
+        Written at most twice a second, and then it is seen what has become of the job elsewhere; what has ended in
+        this process is known at once. When the last segment is spoken only a loss stops a job.
         """
         now = time.monotonic()
         self._progressed_at = now
         if now - self._noted_at >= _PROGRESS_EVERY_S:
             self._noted_at = now
             self._renew(done, total)
-        return not self._lost.is_set() and (done >= total or not self._is_stopping())
+        return not self.is_lost and (done >= total or not self._is_stopping())
 
     @contextlib.contextmanager
-    def beating(self) -> Iterator[None]:
-        """Renew the lease in the background while the block runs."""
-        heart = threading.Thread(target=self._beat, name=f"voxgate-lease-{self._job.id[:8]}", daemon=True)
-        heart.start()
-        try:
+    def beating(self, pulse: Pulse) -> Iterator[None]:
+        """Renew the lease by a pulse, and hear of the job's end, while the block runs."""
+        with self._queue.ends.watch(self._job.id) as self._ended, pulse.calling(self._beat):
             yield
-        finally:
-            self._released.set()
-            heart.join()
 
-    def _beat(self) -> None:
-        while not self._released.wait(self._queue.lease_s / _BEATS_PER_LEASE):
-            if self._lost.is_set() or time.monotonic() - self._progressed_at > self._stall_s:
-                return
-            self._renew(None, None)
+    def _beat(self) -> bool:
+        if self.is_lost or time.monotonic() - self._progressed_at > self._stall_s:
+            return False
+        self._renew(None, None)
+        return not self.is_lost
 
     def _renew(self, done: int | None, total: int | None) -> None:
         began = time.monotonic()

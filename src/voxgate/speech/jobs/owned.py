@@ -20,6 +20,7 @@ from voxgate.speech.jobs.base import (
     QueueFull,
     ignore_event,
 )
+from voxgate.speech.jobs.ends import Ends
 from voxgate.speech.jobs.prepared import Prepared
 from voxgate.speech.jobs.rows import Transaction, job_of, open_transaction
 from voxgate.speech.jobs.terms import NO_TERMS, Load, OwnerClosed, OwnerFull, Repeated, Terms
@@ -40,6 +41,9 @@ class OwnedJobs:
         queue_max: Jobs that may wait at once.
         is_open: SQL that tells whether the owner ``of`` a request may have it spoken.
         on_event: Told of every job that is submitted, finished or failed.
+
+    Attributes:
+        ends: Tells of the jobs that this process brings to their end, or cancels.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class OwnedJobs:
         self._queue_max = queue_max
         self._count_unfinished = statements.count_unfinished(is_open)
         self._on_event = on_event
+        self.ends = Ends()
 
     def submit(
         self, request: SpeechRequest, *, owner: str, fingerprint: str, terms: Terms = NO_TERMS
@@ -122,7 +127,10 @@ class OwnedJobs:
 
     def cancel(self, job_id: str, owner: str) -> bool:
         """End a waiting or running job of `owner`; False if there is none. Its worker stops at the next segment."""
-        return self._count(statements.CANCEL, {"job_id": job_id, "of": owner, "now_ms": self._now_ms()}) == 1
+        is_cancelled = self._count(statements.CANCEL, {"job_id": job_id, "of": owner, "now_ms": self._now_ms()}) == 1
+        if is_cancelled:
+            self.ends.tell(job_id)
+        return is_cancelled
 
     def cancel_all(self, connection: Connection, owner: str) -> None:
         """End every job of `owner` that waits or runs, in the transaction that disables the account.

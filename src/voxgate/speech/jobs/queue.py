@@ -19,7 +19,6 @@ from voxgate.speech.jobs.base import (
     ignore_event,
 )
 from voxgate.speech.jobs.claiming import CLAIM_NEXT
-from voxgate.speech.jobs.ends import Ends
 from voxgate.speech.jobs.owned import EVERYBODY, OwnedJobs, take_turns
 from voxgate.speech.jobs.prepared import Prepared
 from voxgate.speech.jobs.rows import job_of, open_transaction
@@ -39,9 +38,6 @@ class JobQueue(OwnedJobs):
         lease_s: Seconds a claim or renewal lasts.
         is_open: SQL that tells whether the owner ``of`` a request may have it spoken.
         on_event: Told of every job that is submitted, finished or failed.
-
-    Attributes:
-        ends: Tells of the jobs that this process brings to their end.
     """
 
     def __init__(
@@ -56,7 +52,6 @@ class JobQueue(OwnedJobs):
     ) -> None:
         super().__init__(engine, now_ms=now_ms, queue_max=queue_max, is_open=is_open, on_event=on_event)
         self._lease_ms = int(lease_s * 1000)
-        self.ends = Ends()
 
     @property
     def lease_s(self) -> float:

@@ -8,7 +8,8 @@ from voxgate.speech.captions import SUFFIX as CAPTIONS
 from voxgate.speech.captions import Captions
 from voxgate.speech.errors import SynthesisCancelledError, SynthesisFailedError
 from voxgate.speech.jobs.base import FailureCode, IsStopping, Job, JobsUnavailableError, SpokenAudio
-from voxgate.speech.jobs.lease import STALL_S, Lease
+from voxgate.speech.jobs.lease import BEATS_PER_LEASE, STALL_S, Lease
+from voxgate.speech.jobs.pulse import Pulse
 from voxgate.speech.jobs.queue import JobQueue
 from voxgate.speech.request import SpeechRequest
 
@@ -62,6 +63,7 @@ class JobRunner:
         self._speaker = speaker
         self._artifacts = artifacts
         self._stall_s = stall_s
+        self._pulse = Pulse(queue.lease_s / BEATS_PER_LEASE)
 
     def run(self, job: Job, is_stopping: IsStopping) -> None:
         """Bring one claimed job to its end, or hand it back.
@@ -80,7 +82,7 @@ class JobRunner:
         """
         lease = Lease(self._queue, job, is_stopping, stall_s=self._stall_s)
         try:
-            with lease.beating():
+            with lease.beating(self._pulse):
                 known = self._find_equal(job)
                 audio = known or self._speak(job, lease)
         except SynthesisCancelledError:
