@@ -37,7 +37,8 @@ class TestTop:
         )
         shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
         assert all(name in shown for name in COMMANDS)
-        assert shown.splitlines()[-1] == "['voxgate.cli', 'voxgate.gate', 'voxgate.gate.errors']"
+        own = ["voxgate.cli", "voxgate.cli.importing", "voxgate.gate", "voxgate.gate.errors"]
+        assert shown.splitlines()[-1] == str(own)
 
     @pytest.mark.parametrize("module", [["-m", "voxgate"], ["-c", "from voxgate.cli import main; main()"]])
     def test_both_ways_to_start_show_the_version(self, module):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from voxgate.cli.importing import importing
 from voxgate.gate.errors import Refusal
 from voxgate.logs import SecurityLog, configure_logs
 from voxgate.settings import Settings, load_settings
@@ -63,7 +64,8 @@ def opened(data: str | None) -> "Iterator[Services]":
     Raises:
         VoxgateError: A part cannot be opened.
     """
-    from voxgate.web.services import open_services  # noqa: PLC0415 -- costs most of a second
+    with importing():
+        from voxgate.web.services import open_services  # noqa: PLC0415 -- costs half a second
 
     settings = read_settings(data=data)
     configure_logs("error", security_log=security_log(settings))

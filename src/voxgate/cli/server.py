@@ -1,5 +1,6 @@
 """The server around the application: one port held for all workers, one line when it answers, a graceful stop."""
 
+import gc
 import importlib
 import logging
 import os
@@ -14,6 +15,7 @@ import click
 
 from voxgate.cli.bodies import bound_bodies
 from voxgate.cli.frame import security_log
+from voxgate.cli.importing import importing
 from voxgate.cli.lifeline import Lifeline
 from voxgate.cli.port import answers, name_in_url, reserve
 from voxgate.cli.stalls import drop_stalled
@@ -81,11 +83,13 @@ class Server:
             os.environ |= _environment(self._settings, port)
             _lifeline.make()
             # Imported once, before the workers are forked: they start faster and share the memory.
-            importlib.import_module(APPLICATION_ROOM)
+            with importing():
+                importlib.import_module(APPLICATION_ROOM)
             plain = self._serve_plain(port)
             _readiness.make()
             _succession.make()
             granian = _make_granian(self._settings, port, self._tls)
+            granian.on_startup(gc.freeze)  # or a worker's first search for garbage would copy what all of them share
             granian.on_startup(partial(self._take_signals, granian))
             granian.on_reload(_renew_succession)
             threading.Thread(target=self._announce, args=(granian, port), daemon=True).start()

@@ -6,6 +6,7 @@ import sys
 import click
 
 from voxgate.cli.frame import data_option, read_settings
+from voxgate.cli.importing import importing
 from voxgate.logs import configure_logs
 
 
@@ -21,7 +22,8 @@ def worker(*, data: str | None, jobs: int | None) -> None:
     settings = read_settings(data=data, engine_workers=jobs)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     configure_logs(settings.log_level, security_log=settings.security_log_path)
-    from voxgate.worker import Worker  # noqa: PLC0415 -- opens the engines; what is wrong with a setting is said before
+    with importing():
+        from voxgate.worker import Worker  # noqa: PLC0415 -- what is wrong with a setting is said before
 
     working = Worker(settings)
     for number in (signal.SIGINT, signal.SIGTERM):
