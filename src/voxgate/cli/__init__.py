@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import os
 
 import click
 
@@ -74,4 +75,6 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command that the arguments name; never returns."""
+    # Pydantic would read the description of every installed package to find extensions of its own.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     cli.main(prog_name="voxgate")

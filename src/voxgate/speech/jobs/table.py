@@ -5,12 +5,24 @@ from the end of its pause, a running row when its worker stopped renewing. ``fen
 so that whoever held the row before can no longer write to it.
 """
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, Text, text
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    event,
+    text,
+)
 
 metadata = MetaData()
-
-_IS_RESERVED = text("reserved IS NOT NULL")
-_HAS_KEY = text("idempotency_key IS NOT NULL")
 
 job = Table(
     "job",
@@ -56,9 +68,23 @@ job = Table(
     Index("ix_job_lease", "state", "lease_until_ms", "attempts"),
     Index("ix_job_unfinished", "owner", "state"),
     Index("ix_job_turn", "owner", "started_at_ms"),
-    Index("ix_job_reserved", "state", sqlite_where=_IS_RESERVED, postgresql_where=_IS_RESERVED),
-    Index("ix_job_key", "owner", "idempotency_key", sqlite_where=_HAS_KEY, postgresql_where=_HAS_KEY),
+    Index("ix_job_reserved", "state"),
+    Index("ix_job_key", "owner", "idempotency_key"),
     Index("ix_job_owner", "owner", "created_at_ms", "id"),
     Index("ix_job_fingerprint", "fingerprint", "state"),
     Index("ix_job_expiry", "expires_at_ms"),
 )
+
+_ROWS_OF = {
+    "ix_job_reserved": text("reserved IS NOT NULL"),
+    "ix_job_key": text("idempotency_key IS NOT NULL"),
+}
+"""The indexes that hold some rows only, and which."""
+
+
+@event.listens_for(job, "before_create")
+def _narrow(_job: Table, connection: Connection, **_how: Any) -> None:  # noqa: ANN401 -- SQLAlchemy's own hook
+    """Say which rows an index holds to the database at hand; said above, each start would import both dialects."""
+    for index in job.indexes:
+        if index.name in _ROWS_OF:
+            index.dialect_options[connection.dialect.name]["where"] = _ROWS_OF[index.name]
