@@ -33,6 +33,13 @@ while head := sys.stdin.buffer.read(4):
     if what == "own reason": send({"error": "sorry"}); continue
     if what == "huge header": sys.stdout.buffer.write(b"\\xff\\xff\\xff\\x7f"); sys.stdout.buffer.flush(); continue
     if what == "huge answer": send({"pcm_bytes": 1 << 40}); continue
+    if what.startswith("parts"):
+        send({"pcm_bytes": 2, "is_part": True}, b"be")
+        if what == "parts, then die at second" and count == 2: os.kill(os.getpid(), signal.SIGSEGV)
+        if what == "parts, then die": os.kill(os.getpid(), signal.SIGSEGV)
+        if what == "parts, then hang": time.sleep(60)
+        if what == "parts, then refuse": send({"error": "audio_too_long", "detail": "by far"}); continue
+        send({"pcm_bytes": 3, "is_part": True}, b"gun"); send({"pcm_bytes": 4}, b" all"); continue
     if what == "deaf": os.close(0); time.sleep(60)
     answer = str(count).encode()
     send({"pcm_bytes": len(answer)}, answer)
@@ -95,6 +102,59 @@ def test_refusal_costs_no_worker(pool: WorkerPool):
         pool.ask(exchange("refuse"))
     assert pool.ask(exchange("count")).pcm == b"3"
     assert pool.restarts == 0
+
+
+def test_answer_is_given_in_the_parts_in_which_it_comes(pool: WorkerPool):
+    """Each part when it is there; the next exchange has the same worker."""
+    assert [part.pcm for part in pool.ask_in_parts(exchange("parts"))] == [b"be", b"gun", b" all"]
+    assert pool.ask(exchange("count")).pcm == b"2"
+
+
+def test_crash_between_parts_repeats_nothing(pool: WorkerPool):
+    """What was given before the crash is left out of what the fresh worker gives."""
+    pool.ask(exchange("count"))
+    parts = [part.pcm for part in pool.ask_in_parts(exchange("parts, then die at second"))]
+    assert b"".join(parts) == b"begun all"
+    assert pool.restarts == 1
+
+
+@pytest.mark.parametrize(("what", "reason"), [("parts, then die", "crashed"), ("parts, then refuse", "too_long")])
+def test_fault_between_parts_comes_after_what_was_there(pool: WorkerPool, what, reason):
+    """The beginning is given, then the reason is raised."""
+    parts = pool.ask_in_parts(exchange(what))
+    assert next(parts).pcm == b"be"
+    with pytest.raises(EngineError, match=reason):
+        list(parts)
+    assert pool.ask(exchange("count")).pcm
+
+
+@pytest.mark.parametrize("what", ["parts", "parts, then refuse"])
+def test_parts_that_nobody_wants_are_read_away(pool: WorkerPool, what):
+    """Who goes after the first part leaves a worker that answers the next exchange."""
+    parts = pool.ask_in_parts(exchange(what))
+    next(parts)
+    parts.close()
+    assert pool.ask(exchange("count")).pcm == b"2"
+    assert pool.restarts == 0
+
+
+@pytest.mark.parametrize("what", ["parts, then die", "parts, then hang"])
+def test_worker_that_cannot_finish_what_nobody_wants_is_replaced(pool: WorkerPool, what):
+    """It is waited for until the deadline at most; the next exchange has a fresh one."""
+    parts = pool.ask_in_parts(exchange(what, deadline_s=20 if what == "parts, then die" else 0.5))
+    next(parts)
+    parts.close()
+    assert pool.ask(exchange("count")).pcm == b"1"
+
+
+def test_parts_that_nobody_has_asked_for_are_a_broken_answer(pool: WorkerPool):
+    """A whole answer is one."""
+    with pytest.raises(EngineError, match="a broken answer"):
+        pool.ask(exchange("parts"))
+    worker = start()
+    with pytest.raises(EngineError, match="a broken answer"):
+        worker.ask(exchange("parts"))
+    worker.end()
 
 
 def test_worker_that_died_while_idle_costs_no_try(pool: WorkerPool):

@@ -1,5 +1,7 @@
 """A segment that ends the engine as a whole is spoken in parts, each tried by itself."""
 
+from dataclasses import replace
+
 import pytest
 
 from voxgate.speech.engines.base import Speech, Utterance, Voice, Word
@@ -26,8 +28,14 @@ class Brittle:
             raise EngineError(self.reason)
         return Speech(bytes(200 * len(utterance.text)), (Word(0, 0.0),))
 
-    def resample(self, pcm, **_rates):
-        return pcm
+    def speak_as_made(self, voice, utterance):
+        for part in (utterance.text[:2], utterance.text[2:]):
+            yield replace(self.speak(voice, replace(utterance, text=part)), rate_hz=self.rate_hz)
+
+    rate_hz = 0
+
+    def resample(self, pcm, *, from_hz, to_hz, **_terms):
+        return pcm[: len(pcm) * to_hz // from_hz]
 
 
 def speak_with(engine, text, **terms):
@@ -75,3 +83,42 @@ def test_other_trouble_is_told_at_once(text, reason):
 def test_rare_letters_and_emoji_are_spoken_in_german(speak):
     """What ends every process of the German voice as a whole is heard in parts."""
     assert speak("Gut \u068d\U0001f920 gemacht", voice_name="de").duration_s > 1
+
+
+def speak_as_made(engine, text):
+    utterance = Utterance(text, "v", "", 1.0, 0.0, max_audio_s=60.0, deadline_s=5.0)
+    return SegmentSpeaker(engine, VOICE, 1000).speak_as_made(utterance)
+
+
+def test_sound_is_given_while_it_is_made():
+    """The beginning is there before the rest is spoken."""
+    engine = Brittle(lambda _text: False)
+    speech = speak_as_made(engine, "abcdef")
+    assert len(next(speech).pcm) == 400
+    assert [asked[0] for asked in engine.asked] == ["ab"]
+    assert [len(part.pcm) for part in speech] == [800]
+
+
+def test_parts_at_another_rate_are_brought_to_it_as_one():
+    """Where only the whole of a sound can be resampled, the whole is waited for; words are kept."""
+    engine = Brittle(lambda _text: False)
+    engine.rate_hz = 2000
+    (speech,) = speak_as_made(engine, "abcdef")
+    assert len(speech.pcm) == 600
+    assert speech.words == (Word(0, 0.0), Word(0, 0.0))
+
+
+def test_segment_that_ends_the_engine_in_its_midst_is_spoken_in_parts():
+    """What was given before is not given again."""
+    engine = Brittle(lambda text: text == "x \U0001f920 b")
+    parts = [len(speech.pcm) for speech in speak_as_made(engine, "abx \U0001f920 b")]
+    assert parts == [400, 200 * 5]
+
+
+def test_segment_that_is_refused_in_its_midst_is_not_tried_again():
+    """Only a crash is worth another try."""
+    engine = Brittle(lambda text: text == "cd", reason="audio_too_long")
+    parts = speak_as_made(engine, "abcd")
+    next(parts)
+    with pytest.raises(EngineError, match="audio_too_long"):
+        next(parts)

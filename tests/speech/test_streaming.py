@@ -1,12 +1,14 @@
 """Audio is given away while it is made, and nothing is made that nobody takes."""
 
 import io
+import os
+import signal
 
 import av
 import pytest
 from tests.speech.measure import read
 
-from voxgate.speech.engines.registry import Engines
+from voxgate.speech.engines.registry import Engines, open_engines
 from voxgate.speech.errors import SynthesisFailedError
 from voxgate.speech.formats.registry import FORMATS
 from voxgate.speech.request import SpeechRequest
@@ -71,6 +73,56 @@ def test_read_stream_knows_its_head(synthesizer: Synthesizer, name):
     data = b"".join(stream)
     head = stream.head()
     assert read(head + data[len(head) :]).duration_s == pytest.approx(stream.duration_s, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["pcm", "mp3", "aac", "opus"])
+def test_first_bytes_come_before_the_first_sentence_is_spoken(synthesizer: Synthesizer, name):
+    """The beginning of a long sentence is given away while the rest is made, in a quarter of a second of sound."""
+    stream = synthesizer.stream(SpeechRequest(TEXT.replace(". ", ", "), output_format=name))
+    assert next(stream)
+    assert stream.duration_s < 0.25
+    list(stream)
+    assert stream.duration_s > 4
+
+
+def test_stream_with_captions_tells_them_before_their_sound(synthesizer: Synthesizer):
+    """So a sentence is given as a whole; without captions nothing is told."""
+    stream = synthesizer.stream(SpeechRequest(TEXT, output_format="pcm"), with_captions=True)
+    next(stream)
+    assert [segment.text for segment in stream.new_captions()] == [TEXT.split(". ", maxsplit=1)[0] + "."]
+    stream.close()
+    silent = synthesizer.stream(SpeechRequest(TEXT, output_format="pcm"))
+    list(silent)
+    assert silent.new_captions() == ()
+
+
+def test_worker_that_is_killed_after_the_first_bytes_costs_nothing():
+    """The rest of the sentence is spoken by a fresh one; the sound is as long as ever."""
+    synthesizer = Synthesizer(open_engines(("espeak",), workers=1), max_audio_s=600, segment_deadline_s=30)
+    request = SpeechRequest(TEXT, output_format="pcm")
+    try:
+        whole = sum(map(len, synthesizer.stream(request)))
+        stream = synthesizer.stream(request)
+        given = len(next(stream))
+        os.kill(*synthesizer._engines.program.pool.pids(), signal.SIGKILL)
+        assert given + sum(map(len, stream)) == pytest.approx(whole, rel=0.02)
+    finally:
+        synthesizer.close()
+
+
+def test_client_that_goes_after_the_first_bytes_costs_no_worker():
+    """What it does not want any more is read away, and the same worker speaks the next text."""
+    synthesizer = Synthesizer(open_engines(("espeak",), workers=1), max_audio_s=600, segment_deadline_s=30)
+    request = SpeechRequest(TEXT, output_format="pcm")
+    try:
+        for _ in range(3):
+            stream = synthesizer.stream(request)
+            next(stream)
+            stream.close()
+        assert sum(map(len, synthesizer.stream(request))) > 4 * RATE_HZ
+        assert synthesizer._engines.program.pool.restarts == 0
+    finally:
+        synthesizer.close()
 
 
 def test_nothing_is_spoken_ahead():

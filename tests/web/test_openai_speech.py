@@ -56,7 +56,8 @@ class Mouth:
         self.may_speak.set()
         self._seconds, self._fault, self._tick = seconds, fault, tick
 
-    def stream(self, request):
+    def stream(self, request, *, with_captions):
+        assert not with_captions
         form = FORMATS[request.output_format]
         return SpeechStream(self._speak(), form.open_encoder(RATE_HZ), form=form, rate_hz=RATE_HZ)
 

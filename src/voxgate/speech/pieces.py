@@ -1,12 +1,12 @@
 """The segments of a script, each with what is needed to speak it and to find its words in what the caller wrote."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from voxgate.speech.engines.base import Word
 from voxgate.speech.engines.languages import Context
 from voxgate.speech.script import Line, Script
-from voxgate.speech.text import clean, origins, plain_signs, split
+from voxgate.speech.text import clean, cut, origins, plain_signs
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +36,24 @@ class Piece:
         return tuple(Word(self.places[word.offset], word.at_s) for word in words if 0 <= word.offset < len(self.places))
 
 
-def pieces_of(script: Script) -> list[Piece]:
-    """Cut every line into segments; a line without text is one piece of silence."""
+def pieces_of(script: Script) -> Iterator[Piece]:
+    """Cut every line into segments, each when it is asked for; a line without text is one piece of silence."""
     context = Context(script.text)
-    return [piece for line in script.lines for piece in _line_pieces(line, context)]
+    return (piece for line in script.lines for piece in _line_pieces(line, context))
 
 
-def _line_pieces(line: Line, context: Context) -> Iterable[Piece]:
+def _line_pieces(line: Line, context: Context) -> Iterator[Piece]:
     cleaned = clean(line.text)
-    segments = split(cleaned)
-    if not segments:
+    segments = cut(cleaned)
+    segment = next(segments, None)
+    if segment is None:
         if line.pause_s:
             yield Piece("", "", (), line, context, line.pause_s, is_continued=False)
         return
     places = origins(line.text, cleaned)
-    for index, segment in enumerate(segments):
+    is_first = True
+    while segment is not None:
+        following = next(segments, None)
         start, end = places[segment.offset], places[segment.offset + len(segment.text)]
         yield Piece(
             text=plain_signs(segment.text),
@@ -58,6 +61,7 @@ def _line_pieces(line: Line, context: Context) -> Iterable[Piece]:
             places=tuple(place - start for place in places[segment.offset : segment.offset + len(segment.text)]),
             line=line,
             context=context,
-            pause_s=0.0 if index else line.pause_s,
-            is_continued=line.is_continued and index == len(segments) - 1,
+            pause_s=line.pause_s if is_first else 0.0,
+            is_continued=line.is_continued and following is None,
         )
+        segment, is_first = following, False

@@ -2,6 +2,7 @@
 
 import itertools
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from voxgate.speech.engines.base import Speech, Utterance, Voice, Word
@@ -39,9 +40,28 @@ class SegmentSpeaker:
         try:
             return self._speak(utterance)
         except EngineError as error:
-            if error.reason != "engine_crashed" or len(utterance.text) < _LEAST_CHARS:
+            if not _may_be_cut(utterance, error):
                 raise
         return self._speak_parts(utterance, _parts(utterance.text))
+
+    def speak_as_made(self, utterance: Utterance) -> Iterator[Speech]:
+        """Speak one segment and give its sound while it is made; what ends the engine in its midst costs a moment.
+
+        Raises:
+            EngineError: It cannot be spoken, or not to its end.
+        """
+        given = 0
+        try:
+            for speech in self._speak_as_made(utterance):
+                given += len(speech.pcm)
+                yield speech
+        except EngineError as error:
+            if not _may_be_cut(utterance, error):
+                raise
+        else:
+            return
+        speech = self._speak_parts(utterance, _parts(utterance.text))
+        yield Speech(speech.pcm[given:], speech.words)
 
     def _speak_parts(self, utterance: Utterance, parts: list[str]) -> Speech:
         pcm, words, offset = bytearray(), [], 0
@@ -63,9 +83,33 @@ class SegmentSpeaker:
 
     def _speak(self, utterance: Utterance) -> Speech:
         speech = self.engines.speak(self.voice, replace(utterance, rate_hz=self.rate_hz))
-        own_hz = speech.rate_hz or self.engines.engine_of(self.voice).sample_rate_hz
-        pcm = self.engines.resample(speech.pcm, from_hz=own_hz, to_hz=self.rate_hz, deadline_s=utterance.deadline_s)
+        return self._resampled(speech, utterance)
+
+    def _speak_as_made(self, utterance: Utterance) -> Iterator[Speech]:
+        """Give parts at the wanted rate as they come; those at another rate are brought to it as one."""
+        pcm, rate_hz = bytearray(), 0
+        words: list[Word] = []
+        for speech in self.engines.speak_as_made(self.voice, replace(utterance, rate_hz=self.rate_hz)):
+            rate_hz = self._rate_of(speech)
+            if rate_hz == self.rate_hz:
+                yield speech
+            else:
+                pcm += speech.pcm
+                words += speech.words
+        if pcm:
+            yield self._resampled(Speech(bytes(pcm), tuple(words), rate_hz), utterance)
+
+    def _resampled(self, speech: Speech, utterance: Utterance) -> Speech:
+        from_hz, deadline_s = self._rate_of(speech), utterance.deadline_s
+        pcm = self.engines.resample(speech.pcm, from_hz=from_hz, to_hz=self.rate_hz, deadline_s=deadline_s)
         return Speech(pcm, speech.words)
+
+    def _rate_of(self, speech: Speech) -> int:
+        return speech.rate_hz or self.engines.engine_of(self.voice).sample_rate_hz
+
+
+def _may_be_cut(utterance: Utterance, error: EngineError) -> bool:
+    return error.reason == "engine_crashed" and len(utterance.text) >= _LEAST_CHARS
 
 
 def _parts(text: str) -> list[str]:

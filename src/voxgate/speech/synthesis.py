@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -147,8 +147,9 @@ class Synthesizer:
         plan = self._plan(request)
         encoder = plan.form.open_encoder(plan.rate_hz)
         track = CaptionTrack(plan.form.delay_samples / plan.rate_hz)
+        pieces = list(self._pieces(plan))
         start, pcm_bytes = out.tell(), 0
-        for pcm in self._speak(plan, on_progress, track):
+        for pcm in self._speak(plan, _reported(pieces, on_progress), track):
             out.write(encoder.feed(pcm))
             pcm_bytes += len(pcm)
         out.write(encoder.finish())
@@ -160,17 +161,22 @@ class Synthesizer:
         captions = track.captions(duration_s)
         return Synthesis(duration_s, len(captions.segments), plan.form.media_type, end - start, captions)
 
-    def stream(self, request: SpeechRequest) -> SpeechStream:
+    def stream(self, request: SpeechRequest, *, with_captions: bool = False) -> SpeechStream:
         """Speak a request in which `find_faults` found nothing, and give its audio while it is made.
 
         Nothing is spoken before the stream is read, and nothing more once it is closed.
+
+        Args:
+            request: What to speak.
+            with_captions: Whether captions are noted, each before its sound: then a segment is given when the whole of
+                it is there, and without them the first one while it is made.
 
         Raises:
             SynthesisFailedError: The voice is unknown; reading raises it when a segment could not be spoken.
         """
         plan = self._plan(request)
-        track = CaptionTrack(plan.form.delay_samples / plan.rate_hz)
-        pcm = self._speak(plan, lambda _done, _all: True, track)
+        track = CaptionTrack(plan.form.delay_samples / plan.rate_hz) if with_captions else None
+        pcm = self._speak(plan, self._pieces(plan), track)
         encoder = plan.form.open_encoder(plan.rate_hz)
         return SpeechStream(pcm, encoder, form=plan.form, rate_hz=plan.rate_hz, track=track)
 
@@ -187,32 +193,32 @@ class Synthesizer:
         rate_hz = form.rate_for(request.sample_rate_hz, engine_hz=engine_hz)
         return _Plan(request, voice, form, engine_hz, rate_hz)
 
-    def _speak(
-        self, plan: _Plan, on_progress: Callable[[int, int], bool], track: CaptionTrack
-    ) -> Generator[bytes, None, None]:
-        """Give the sound of each segment, at the sample rate of the plan, and note its captions."""
-        pieces = self._pieces(plan)
-        speaker = SegmentSpeaker(self._engines, plan.voice, plan.rate_hz)
-        samples = 0
-        for index, piece in enumerate(pieces):
-            _report(on_progress, index, len(pieces))
-            pause = round(piece.pause_s * plan.rate_hz)
-            start_s = (samples + pause) / plan.rate_hz
-            left_s = self._max_audio_s - start_s
-            try:
-                speech = Speech(b"") if not piece.text else speaker.speak(self._utterance(plan, piece, left_s=left_s))
-            except EngineError as error:
-                raise SynthesisFailedError(error.reason, index) from error
-            pcm = bytes(BYTES_PER_SAMPLE * pause) + speech.pcm
-            samples += len(pcm) // BYTES_PER_SAMPLE
-            if piece.text:
-                track.add(piece.written, piece.placed(speech.words), start_s=start_s, end_s=samples / plan.rate_hz)
-            if not samples and index == len(pieces) - 1:
-                pcm = bytes(BYTES_PER_SAMPLE * round(_LEAST_S * plan.rate_hz))
-            yield pcm
-        _report(on_progress, len(pieces), len(pieces))
+    def _speak(self, plan: _Plan, pieces: Iterable[Piece], track: CaptionTrack | None) -> Generator[bytes, None, None]:
+        """Give the sound of each segment, at the sample rate of the plan, and note its captions where there is a track.
 
-    def _pieces(self, plan: _Plan) -> list[Piece]:
+        Without one the first segment is given while it is made. The others are made while it is heard.
+        """
+        speaker = SegmentSpeaker(self._engines, plan.voice, plan.rate_hz)
+        samples, is_begun = 0, track is not None
+        for index, piece in enumerate(pieces):
+            if pause := round(piece.pause_s * plan.rate_hz):
+                samples += pause
+                yield bytes(BYTES_PER_SAMPLE * pause)
+            if not piece.text:
+                continue
+            start_s = samples / plan.rate_hz
+            said = self._utterance(plan, piece, left_s=self._max_audio_s - start_s)
+            for speech in _said(speaker, said, index=index, is_whole=is_begun):
+                samples += len(speech.pcm) // BYTES_PER_SAMPLE
+                if track:
+                    end_s = samples / plan.rate_hz
+                    track.add(piece.written, piece.placed(speech.words), start_s=start_s, end_s=end_s)
+                yield speech.pcm
+            is_begun = True
+        if not samples:
+            yield bytes(BYTES_PER_SAMPLE * round(_LEAST_S * plan.rate_hz))
+
+    def _pieces(self, plan: _Plan) -> Iterator[Piece]:
         script = read_script(plan.request)
         if isinstance(script, SsmlFaults):
             raise SynthesisFailedError("engine_refused", 0)
@@ -232,6 +238,24 @@ class Synthesizer:
             deadline_s=self._segment_deadline_s,
             is_continued=piece.is_continued,
         )
+
+
+def _said(speaker: SegmentSpeaker, utterance: Utterance, *, index: int, is_whole: bool) -> Iterator[Speech]:
+    try:
+        if is_whole:
+            yield speaker.speak(utterance)
+        else:
+            yield from speaker.speak_as_made(utterance)
+    except EngineError as error:
+        raise SynthesisFailedError(error.reason, index) from error
+
+
+def _reported(pieces: list[Piece], on_progress: Callable[[int, int], bool]) -> Iterator[Piece]:
+    """Give the pieces, and tell before each and after the last how many are done."""
+    for done, piece in enumerate(pieces):
+        _report(on_progress, done, len(pieces))
+        yield piece
+    _report(on_progress, len(pieces), len(pieces))
 
 
 def _report(on_progress: Callable[[int, int], bool], done: int, total: int) -> None:

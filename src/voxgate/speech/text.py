@@ -96,18 +96,21 @@ def ends_sentence(text: str) -> bool:
 
 
 def split(text: str) -> list[Segment]:
-    """Cut cleaned text into segments of at most 400 characters.
+    """Cut cleaned text into segments of at most 400 characters; see `cut`."""
+    return list(cut(text))
+
+
+def cut(text: str) -> Iterator[Segment]:
+    """Give segments of at most 400 characters of cleaned text, each when it is asked for.
 
     Cuts at the ends of sentences and paragraphs; a longer sentence at a comma, else at a space, else anywhere.
     Nothing but white space is lost: ``text[s.offset:s.offset + len(s.text)] == s.text``.
     """
-    segments = []
     for start, end in _sentences(text):
         for offset, stop in _pieces(text, start, end):
             piece = text[offset:stop]
             if spoken := piece.strip():
-                segments.append(Segment(offset + len(piece) - len(piece.lstrip()), spoken))
-    return segments
+                yield Segment(offset + len(piece) - len(piece.lstrip()), spoken)
 
 
 def _plain(char: str) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from voxgate.speech.engines.base import Engine, Speech, Utterance
+from voxgate.speech.engines.base import Engine, GradualEngine, Speech, Utterance
 from voxgate.speech.engines.espeak_program import EspeakProgram
 from voxgate.speech.engines.setup import Setup
 from voxgate.speech.errors import EngineError
@@ -106,6 +106,18 @@ class EngineContract:
         duration_s = len(speech.pcm) / _BYTES_PER_SAMPLE / engine.sample_rate_hz
         assert all(0 <= word.offset < len(TEXT) for word in speech.words)
         assert all(0 <= word.at_s <= duration_s for word in speech.words)
+
+    def test_parts_are_the_whole(self, engine: Engine, speak: Speak) -> None:
+        """An engine that gives its sound while it is made gives all of it, and its words within it."""
+        if not isinstance(engine, GradualEngine):
+            pytest.skip("a segment is given as a whole")
+        voice = engine.voices()[0]
+        parts = list(engine.speak_as_made(Utterance(TEXT, voice.name, voice.language, 1.0, 0.0, 60.0, 30.0)))
+        size = sum(len(part.pcm) for part in parts)
+        assert size == pytest.approx(len(speak().pcm), rel=0.05)
+        assert not any(len(part.pcm) % _BYTES_PER_SAMPLE for part in parts)
+        words = [word for part in parts for word in part.words]
+        assert all(0 <= word.at_s <= size / _BYTES_PER_SAMPLE / engine.sample_rate_hz for word in words)
 
     @pytest.mark.parametrize("speed_ratio", [0.5, 2.0])
     def test_native_speed_is_kept(self, engine: Engine, speak: Speak, speed_ratio: float) -> None:

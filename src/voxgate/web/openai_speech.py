@@ -56,7 +56,7 @@ def speak() -> Response:
     held = hold_characters(characters, hold_id=secrets.token_hex(16))
     if isinstance(held, Refusal):
         return refuse_with_budget(held)
-    opened = open_stream(wanted)
+    opened = open_stream(wanted, with_captions=bool(body.captions))
     if isinstance(opened, Refusal):
         return _refuse_held(opened, held)
     held.keep()

@@ -78,8 +78,8 @@ class OpenedStream:
             self._places.give_back()
 
 
-def open_stream(request: SpeechRequest) -> OpenedStream | Refusal:
-    """Begin to speak a request in which no fault was found.
+def open_stream(request: SpeechRequest, *, with_captions: bool = False) -> OpenedStream | Refusal:
+    """Begin to speak a request in which no fault was found, with captions of it only where they are wanted.
 
     Returns:
         The stream, or why there is none: too many are under way, or the text cannot be spoken.
@@ -91,7 +91,7 @@ def open_stream(request: SpeechRequest) -> OpenedStream | Refusal:
     with ExitStack() as undo:
         undo.callback(places.give_back)
         try:
-            stream = services().synthesizer.stream(request)
+            stream = services().synthesizer.stream(request, with_captions=with_captions)
             undo.callback(stream.close)
             first = next(stream, b"")
         except SynthesisFailedError as error:

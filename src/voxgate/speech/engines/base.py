@@ -1,7 +1,8 @@
 """What an engine is: voices, and audio for one segment."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 MIN_SPEED_RATIO, MAX_SPEED_RATIO = 0.5, 2.0
 """What an engine that has that ability is asked for; what lies beyond is done to its finished audio."""
@@ -118,3 +119,18 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """End what the engine started; it is not asked again."""
+
+
+@runtime_checkable
+class GradualEngine(Protocol):
+    """What an engine can do that has the beginning of a segment before its end; nobody must."""
+
+    def speak_as_made(self, utterance: Utterance) -> Iterator[Speech]:
+        """Speak one segment and give its audio, part after part, while it is made; words with any part.
+
+        A part is asked for when the one before has been sent, however slowly that is taken: an engine that holds
+        something others wait for gives two parts only, a short one and the rest, because those are asked for at once.
+
+        Raises:
+            EngineError: As `Engine.speak` says; also after the first part.
+        """

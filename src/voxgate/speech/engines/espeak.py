@@ -1,6 +1,7 @@
 """The embedded engine: espeak-ng from its wheel, with every named voice and one voice for each language."""
 
 import importlib.metadata
+from collections.abc import Iterator
 from pathlib import Path
 
 import espeakng_loader
@@ -43,26 +44,33 @@ class EspeakEngine:
 
     def speak(self, utterance: Utterance) -> Speech:
         """Speak one segment; see `Engine.speak`."""
-        language = self._languages.get(utterance.language) or self._languages[DEFAULT_LANGUAGE]
-        preset = self._presets.get(utterance.voice_name)
-        pitch_line = _preset_pitch(preset, language) if preset else language.pitch_line
         return self._program.speak(
-            EspeakUtterance(
-                text=utterance.text,
-                identifier=language.identifier,
-                variant=preset.variant if preset else "",
-                pitch_line=_shifted(pitch_line, utterance.pitch_semitones),
-                rate_ratio=preset.rate_ratio if preset else 1.0,
-                speed_ratio=utterance.speed_ratio,
-                is_continued=utterance.is_continued,
-                rate_hz=utterance.rate_hz or SAMPLE_RATE_HZ,
-            ),
-            max_audio_s=utterance.max_audio_s,
-            deadline_s=utterance.deadline_s,
+            self._said(utterance), max_audio_s=utterance.max_audio_s, deadline_s=utterance.deadline_s
+        )
+
+    def speak_as_made(self, utterance: Utterance) -> Iterator[Speech]:
+        """Speak one segment; see `GradualEngine.speak_as_made`."""
+        return self._program.speak_as_made(
+            self._said(utterance), max_audio_s=utterance.max_audio_s, deadline_s=utterance.deadline_s
         )
 
     def close(self) -> None:
         """Do nothing: the program is closed by who opened it."""
+
+    def _said(self, utterance: Utterance) -> EspeakUtterance:
+        language = self._languages.get(utterance.language) or self._languages[DEFAULT_LANGUAGE]
+        preset = self._presets.get(utterance.voice_name)
+        pitch_line = _preset_pitch(preset, language) if preset else language.pitch_line
+        return EspeakUtterance(
+            text=utterance.text,
+            identifier=language.identifier,
+            variant=preset.variant if preset else "",
+            pitch_line=_shifted(pitch_line, utterance.pitch_semitones),
+            rate_ratio=preset.rate_ratio if preset else 1.0,
+            speed_ratio=utterance.speed_ratio,
+            is_continued=utterance.is_continued,
+            rate_hz=utterance.rate_hz or SAMPLE_RATE_HZ,
+        )
 
 
 def open_engine(setup: Setup) -> EspeakEngine:

@@ -2,13 +2,14 @@
 
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from voxgate.speech.engines.base import Speech, Word
 from voxgate.speech.engines.espeak_workplace import Workplace
 from voxgate.speech.engines.pool import WorkerPool
-from voxgate.speech.engines.worker_process import Exchange, WorkerProcess
+from voxgate.speech.engines.worker_process import Answer, Exchange, WorkerProcess
 from voxgate.speech.errors import EngineError
 
 SAMPLE_RATE_HZ = 22_050
@@ -57,23 +58,16 @@ class EspeakProgram:
         Raises:
             EngineError: As `WorkerPool.ask` says.
         """
-        request = {
-            "op": "speak",
-            "cpu_s": deadline_s + _CPU_MARGIN_S,
-            "text": utterance.text,
-            "identifier": utterance.identifier,
-            "variant": utterance.variant,
-            "pitch_line": utterance.pitch_line,
-            "rate_ratio": utterance.rate_ratio,
-            "speed_ratio": utterance.speed_ratio,
-            "has_end_pause": not utterance.is_continued,
-            "max_samples": int(max_audio_s * SAMPLE_RATE_HZ),
-            "to_hz": utterance.rate_hz,
-        }
-        max_bytes = int(max_audio_s * utterance.rate_hz * BYTES_PER_SAMPLE * 2) + BYTES_PER_SAMPLE
-        answer = self.pool.ask(Exchange(request, b"", max_bytes, deadline_s))
-        words = read_words(answer.header.get("words"), sample_rate_hz=SAMPLE_RATE_HZ)
-        return Speech(answer.pcm, words, utterance.rate_hz)
+        return _speech(self.pool.ask(_exchange(utterance, max_audio_s, deadline_s)), utterance)
+
+    def speak_as_made(self, utterance: EspeakUtterance, *, max_audio_s: float, deadline_s: float) -> Iterator[Speech]:
+        """Give the same in two parts at most: what is there first, and the rest, with the words.
+
+        Raises:
+            EngineError: As `WorkerPool.ask_in_parts` says.
+        """
+        for answer in self.pool.ask_in_parts(_exchange(utterance, max_audio_s, deadline_s, in_parts=True)):
+            yield _speech(answer, utterance)
 
     def retime(
         self, pcm: bytes, *, sample_rate_hz: int, speed_ratio: float, pitch_semitones: float, deadline_s: float
@@ -126,6 +120,30 @@ class EspeakProgram:
             return WorkerProcess((sys.executable, "-I", str(_WORKER)), folder)
         except OSError as error:  # no room for the folder, or no more processes
             raise EngineError("engine_unavailable", str(error)) from error
+
+
+def _exchange(utterance: EspeakUtterance, max_audio_s: float, deadline_s: float, *, in_parts: bool = False) -> Exchange:
+    request = {
+        "op": "speak",
+        "cpu_s": deadline_s + _CPU_MARGIN_S,
+        "text": utterance.text,
+        "identifier": utterance.identifier,
+        "variant": utterance.variant,
+        "pitch_line": utterance.pitch_line,
+        "rate_ratio": utterance.rate_ratio,
+        "speed_ratio": utterance.speed_ratio,
+        "has_end_pause": not utterance.is_continued,
+        "max_samples": int(max_audio_s * SAMPLE_RATE_HZ),
+        "to_hz": utterance.rate_hz,
+        "in_parts": in_parts,
+    }
+    max_bytes = int(max_audio_s * utterance.rate_hz * BYTES_PER_SAMPLE * 2) + BYTES_PER_SAMPLE
+    return Exchange(request, b"", max_bytes, deadline_s)
+
+
+def _speech(answer: Answer, utterance: EspeakUtterance) -> Speech:
+    words = read_words(answer.header.get("words"), sample_rate_hz=SAMPLE_RATE_HZ)
+    return Speech(answer.pcm, words, utterance.rate_hz)
 
 
 def read_words(told: object, *, sample_rate_hz: int) -> tuple[Word, ...]:

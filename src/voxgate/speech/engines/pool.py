@@ -1,17 +1,16 @@
 """A few worker processes shared by many threads: a crash or a hang costs one segment one retry, never the service."""
 
+import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from queue import SimpleQueue
 
-from voxgate.speech.engines.worker_process import Answer, Exchange, WorkerProcess
+from voxgate.speech.engines.worker_process import FATAL, Answer, Exchange, WorkerProcess
 from voxgate.speech.errors import EngineError
 
 _log = logging.getLogger(__name__)
-
-_FATAL = ("engine_crashed", "deadline_exceeded")
 
 
 class _Seat:
@@ -49,14 +48,37 @@ class WorkerPool:
         Raises:
             EngineError: It failed on a fresh worker too, the program refused it, or the pool is closed.
         """
+        answer, *rest = self.ask_in_parts(exchange)
+        if rest:
+            raise EngineError("engine_crashed", "a broken answer")
+        return answer
+
+    def ask_in_parts(self, exchange: Exchange) -> Generator[Answer, None, None]:
+        """Have one exchange answered by some worker, and give the answer in the parts in which it comes.
+
+        When the second try is needed in the midst of it, what the first has given is left out of what the second
+        gives. The worker is nobody else's until the last part is read or the parts are closed.
+
+        Raises:
+            EngineError: As `ask` says.
+        """
         seat = self._take()
+        given = 0
         try:
-            try:
-                return self._ask(seat, exchange)
-            except EngineError as error:
-                if error.reason not in _FATAL:
-                    raise
-            return self._ask(seat, exchange)
+            for is_last_try in (False, True):
+                try:
+                    with contextlib.closing(self._ask(seat, exchange)) as answers:
+                        at = 0
+                        for answer in answers:
+                            fresh = answer.pcm[max(0, given - at) :]
+                            at += len(answer.pcm)
+                            given = max(given, at)
+                            yield Answer(answer.header, fresh)
+                except EngineError as error:
+                    if error.reason not in FATAL or is_last_try:
+                        raise
+                else:
+                    return
         finally:
             self._give_back(seat)
 
@@ -109,15 +131,15 @@ class WorkerPool:
                 return
         self._vacate(seat)
 
-    def _ask(self, seat: _Seat, exchange: Exchange) -> Answer:
+    def _ask(self, seat: _Seat, exchange: Exchange) -> Generator[Answer, None, None]:
         worker = seat.worker
         if worker is None or not worker.is_alive():
             self._vacate(seat)
             worker = self._occupy(seat)
         try:
-            return worker.ask(exchange)
+            yield from worker.ask_in_parts(exchange)
         except EngineError as error:
-            if error.reason in _FATAL:
+            if error.reason in FATAL:
                 self._vacate(seat)
                 with self._lock:
                     self.restarts += 1

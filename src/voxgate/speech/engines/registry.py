@@ -1,11 +1,20 @@
 """Every installed engine, found by its entry point, as one set of voices."""
 
 import importlib.metadata
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from voxgate.speech.engines.base import MAX_SPEED_RATIO, MIN_SPEED_RATIO, Engine, Speech, Utterance, Voice, Word
+from voxgate.speech.engines.base import (
+    MAX_SPEED_RATIO,
+    MIN_SPEED_RATIO,
+    Engine,
+    GradualEngine,
+    Speech,
+    Utterance,
+    Voice,
+    Word,
+)
 from voxgate.speech.engines.espeak_program import EspeakProgram
 from voxgate.speech.engines.setup import CommandVoice, Setup
 from voxgate.speech.errors import BrokenEngineError, EngineError, SpeechError, TwoVoicesError
@@ -50,9 +59,7 @@ class Engines:
             EngineError: The segment cannot be spoken within its bounds.
         """
         engine = self.engine_of(voice)
-        own_speed = min(MAX_SPEED_RATIO, max(MIN_SPEED_RATIO, utterance.speed_ratio))
-        speed = utterance.speed_ratio / (own_speed if "speed" in engine.native else 1.0)
-        pitch = 0.0 if "pitch" in engine.native else utterance.pitch_semitones
+        speed, pitch = _changes_left(engine, utterance)
         if (speed, pitch) == (1.0, 0.0):
             return engine.speak(utterance)
         asked = replace(
@@ -72,6 +79,18 @@ class Engines:
         )
         return Speech(pcm, tuple(Word(word.offset, word.at_s / speed) for word in speech.words))
 
+    def speak_as_made(self, voice: Voice, utterance: Utterance) -> Iterator[Speech]:
+        """Speak one segment and give its audio while it is made, where the engine can; else as a whole.
+
+        Raises:
+            EngineError: As `speak` says; also after the first part.
+        """
+        engine = self.engine_of(voice)
+        if isinstance(engine, GradualEngine) and _changes_left(engine, utterance) == (1.0, 0.0):
+            yield from engine.speak_as_made(utterance)
+        else:
+            yield self.speak(voice, utterance)
+
     def resample(self, pcm: bytes, *, from_hz: int, to_hz: int, deadline_s: float) -> bytes:
         """Give audio another sample rate, of exactly the same duration.
 
@@ -87,6 +106,13 @@ class Engines:
         for engine in self._engines.values():
             engine.close()
         self.program.close()
+
+
+def _changes_left(engine: Engine, utterance: Utterance) -> tuple[float, float]:
+    """Give the speed and the pitch that the engine cannot give by itself."""
+    own_speed = min(MAX_SPEED_RATIO, max(MIN_SPEED_RATIO, utterance.speed_ratio))
+    speed = utterance.speed_ratio / (own_speed if "speed" in engine.native else 1.0)
+    return speed, 0.0 if "pitch" in engine.native else utterance.pitch_semitones
 
 
 def open_engines(

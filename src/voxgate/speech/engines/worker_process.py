@@ -8,7 +8,7 @@ import select
 import struct
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ _READ_BYTES = 1 << 18
 # Room for the sound of most segments, so that a worker is done with one when it has spoken it and goes on to the next,
 # whatever the reader does meanwhile; usual pipes hold 64 kB, a second and a half.
 _PIPE_BYTES = 1 << 20
+FATAL = ("engine_crashed", "deadline_exceeded")
+"""Reasons after which a process is of no more use."""
+
 _OWN_REASONS = ("audio_too_long", "engine_refused", "engine_unavailable")
 
 
@@ -106,15 +109,33 @@ class WorkerProcess:
             EngineError: ``engine_crashed`` or ``deadline_exceeded``: the process is of no more use. Any other
                 reason is the program's own answer, and it stays ready.
         """
+        answer, *rest = self.ask_in_parts(exchange)
+        if rest:
+            raise EngineError("engine_crashed", "a broken answer")
+        return answer
+
+    def ask_in_parts(self, exchange: Exchange) -> Generator[Answer, None, None]:
+        """Send a request and give its answer in the parts in which the program sends it.
+
+        Whoever wants no more of them waits for the program all the same, until it can be asked again.
+
+        Raises:
+            EngineError: As `ask` says.
+        """
         deadline = time.monotonic() + exchange.deadline_s
         data = json.dumps(exchange.request).encode()
         self._send(struct.pack("<I", len(data)) + data + exchange.pcm, deadline)
-        header = self._receive_header(deadline)
-        self._raise_error(header)
-        size = header.get("pcm_bytes")
-        if not isinstance(size, int) or not 0 <= size <= exchange.max_answer_bytes:
-            raise EngineError("engine_crashed", "a broken answer")
-        return Answer(header, self._receive(size, deadline))
+        most, is_last = exchange.max_answer_bytes, False
+        try:
+            while not is_last:
+                answer = self._receive_answer(most, deadline)
+                most -= len(answer.pcm)
+                is_last = not answer.header.get("is_part")
+                yield answer
+        except GeneratorExit:
+            if not is_last:
+                self._drop_rest(most, deadline)
+            raise
 
     def kill(self) -> None:
         """Kill the program and wait for its end; another thread may be in the middle of an exchange."""
@@ -127,6 +148,23 @@ class WorkerProcess:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+
+    def _receive_answer(self, max_bytes: int, deadline: float) -> Answer:
+        header = self._receive_header(deadline)
+        self._raise_error(header)
+        size = header.get("pcm_bytes")
+        if not isinstance(size, int) or not 0 <= size <= max_bytes:
+            raise EngineError("engine_crashed", "a broken answer")
+        return Answer(header, self._receive(size, deadline))
+
+    def _drop_rest(self, max_bytes: int, deadline: float) -> None:
+        """Read what nobody wants, because the next answer comes behind it; a program that cannot go on is killed."""
+        try:
+            while self._receive_answer(max_bytes, deadline).header.get("is_part"):
+                pass
+        except EngineError as error:
+            if error.reason in FATAL:
+                self.kill()
 
     def _receive_header(self, deadline: float) -> dict[str, Any]:
         size = struct.unpack("<I", self._receive(4, deadline))[0]
