@@ -70,6 +70,18 @@ class TestLine:
         (line,) = lines_of(logs.getvalue())
         assert (line["event"], line["level"], line["message"]) == ("voxgate.web", "warning", "disk is full")
 
+    def test_an_event_is_the_same_line_in_the_file_and_on_the_stream(self, logs, tmp_path):
+        """It is written down once for both."""
+        log_event(events.USER_CREATED, {"subject": "ann"})
+        assert (tmp_path / "security.log").read_text() == logs.getvalue()
+
+    def test_a_folder_that_went_away_is_made_again(self, logs, tmp_path):
+        """Whoever clears a folder loses what was in it, and no line that comes."""
+        (tmp_path / "security.log").unlink(missing_ok=True)
+        tmp_path.rmdir()
+        log_event(events.USER_CREATED, {"subject": "ann"})
+        assert (tmp_path / "security.log").read_text() == logs.getvalue()
+
     def test_an_exception_is_told_in_the_same_line(self, logs):
         """A traceback does not break the form."""
         try:

@@ -52,8 +52,7 @@ class SecurityLog(logging.Handler):
             self._is_failing = True
 
     def _append(self, line: bytes, *, at_s: float) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = self._open()
         try:
             size_bytes = os.fstat(file).st_size
             if size_bytes and os.pread(file, 1, size_bytes - 1) != b"\n":
@@ -66,6 +65,14 @@ class SecurityLog(logging.Handler):
             os.close(file)
         if is_due:
             self._rotate(at_s)
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(self._path, flags, 0o600)
+        except FileNotFoundError:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return os.open(self._path, flags, 0o600)
 
     def _is_due(self, file: int, at_s: float) -> bool:
         found = os.fstat(file)

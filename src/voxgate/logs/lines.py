@@ -4,7 +4,7 @@ import json
 import logging
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from voxgate.gate import events
@@ -16,6 +16,9 @@ MAX_EXCEPTION_CHARACTERS = 10_000
 # What is longer is cut before secrets are looked for; no token of ours is as long as the rest.
 _MAX_READ_CHARACTERS = 16_000
 _MAX_INTEGER = 1 << 63
+_SENTENCES = {events.API_KEY_USAGE: "API key used", events.RATE_LIMIT_EXCEEDED: "Rate limit exceeded"}
+# What a record is told that was written down already; only its own handlers see it, one after the other.
+_LINE = "_voxgate_line"
 
 # Whole fields that are never written, whatever they hold. `text` is what somebody wants spoken.
 _SECRET_FIELDS = frozenset(
@@ -33,6 +36,8 @@ _SECRET_FORMS = re.compile(
 
 def redact(text: str) -> str:
     """Return the text without anything that has the form of a token, a key or a password."""
+    if text.isalnum():  # an id or a word: each of those forms has another sign in it
+        return text
     return _SECRET_FORMS.sub(lambda found: f"{found['lead'] or ''}{REDACTED}", text)
 
 
@@ -40,8 +45,12 @@ class JsonLines(logging.Formatter):
     """One JSON object a line, pure ASCII: a value can neither end a line nor start another."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as one line."""
-        return json.dumps(fields_of(record), default=str)
+        """Return the record as one line; written down once, however many handlers it goes to."""
+        line: str | None = getattr(record, _LINE, None)
+        if line is None:
+            line = json.dumps(fields_of(record), default=str)
+            setattr(record, _LINE, line)
+        return line
 
 
 class ShortLines(logging.Formatter):
@@ -74,14 +83,13 @@ def fields_of(record: logging.LogRecord) -> dict[str, object]:
 
 def _describe(event: str, fields: Mapping[str, object]) -> str:
     """Return the sentence that the second document writes for its three events, or an empty text."""
+    if event != events.LOGIN and event not in _SENTENCES:
+        return ""
     who = _cleaned("user_id", fields.get("user_id") or fields.get("username") or "unknown")
+    if event == events.LOGIN:
+        return f"{'Successful login' if fields.get('success') else 'Failed login attempt'}: {who}"
     more = f", {fields['repeats']} more times" if "repeats" in fields else ""
-    sentences: dict[str, Callable[[], str]] = {
-        events.LOGIN: lambda: f"{'Successful login' if fields.get('success') else 'Failed login attempt'}: {who}",
-        events.API_KEY_USAGE: lambda: f"API key used: {who}{more}",
-        events.RATE_LIMIT_EXCEEDED: lambda: f"Rate limit exceeded: {who}{more}",
-    }
-    return sentences.get(event, str)()
+    return f"{_SENTENCES[event]}: {who}{more}"
 
 
 def clean_fields(fields: Mapping[str, object]) -> dict[str, object]:
