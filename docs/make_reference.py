@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import click
+from sqlalchemy import create_engine
 
+from voxgate.accounts.schema import WHOLE, migrate, write_out
 from voxgate.cli import cli
 from voxgate.gate import events
 from voxgate.gate.errors import Problem
@@ -169,6 +171,16 @@ def tree() -> str:
     return "\n".join([*lines, "```"]) + "\n"
 
 
+def whole_schema() -> str:
+    """Return what the migrations, one after the other, make of an empty file of SQLite."""
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        migrate(connection)
+        whole = write_out(connection)
+    engine.dispose()
+    return whole
+
+
 def pages() -> dict[Path, str]:
     """Return every made page by its path."""
     folder = ROOT / "docs" / "reference"
@@ -180,6 +192,7 @@ def pages() -> dict[Path, str]:
         folder / "http.md": http_page(),
         folder / "cli.md": cli_page(),
         architecture: TREE.sub(lambda _: tree(), architecture.read_text()),
+        WHOLE: whole_schema(),
     }
 
 

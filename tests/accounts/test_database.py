@@ -16,8 +16,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event, exc, inspect, make_url, text
 
 from voxgate.accounts import database as module
-from voxgate.accounts.database import MIGRATIONS, Database, DatabaseUnavailableError, head_revision
+from voxgate.accounts.database import Database, DatabaseUnavailableError
 from voxgate.accounts.models import Base, User, UserSession
+from voxgate.accounts.schema import MIGRATIONS, head_revision, migrate
 from voxgate.gate.errors import ConfigurationError
 
 START = """
@@ -73,6 +74,14 @@ def add_user(database, name="someone"):
         session.add(user(name))
 
 
+def everything_in(database):
+    """Return the schema of a file as SQLite keeps it, and every row."""
+    with database.engine.connect() as connection:
+        made = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master").all()
+        tables = [name for kind, name, *_ in made if kind == "table"]
+        return made, {name: connection.exec_driver_sql(f"SELECT * FROM {name}").all() for name in tables}  # noqa: S608
+
+
 def has_user(database, name="someone"):
     with database.reading() as session:
         return session.get(User, name) is not None
@@ -110,6 +119,16 @@ class TestSchema:
             command.downgrade(config, "base")
             assert inspect(connection).get_table_names() == ["alembic_version"]
 
+    @ON_A_FILE
+    def test_fresh_file_is_what_the_migrations_make(self, empty, databases):
+        """Written at once or made step by step, in an old file: the same tables, indexes, stamp and nothing else."""
+        empty.migrate()
+        old = Database(databases.make_empty())
+        with old.engine.begin() as connection:
+            migrate(connection)
+        assert everything_in(empty) == everything_in(old)
+        old.close()
+
     def test_newest_revision_is_the_highest_file_number(self):
         """The stamp can be judged by file names alone, because revisions are numbered in one line."""
         config = Config()
@@ -125,6 +144,11 @@ class TestSchema:
     def test_processes_that_start_at_once_migrate_once(self, empty_url):
         """Four starters of one empty database all come up; a later one does not even load Alembic."""
         start_processes(4, empty_url)
+        assert start_processes(1, empty_url) == ["False"]
+
+    @ON_A_FILE
+    def test_fresh_file_takes_no_alembic(self, empty_url):
+        """The first start of all is as quick as the others."""
         assert start_processes(1, empty_url) == ["False"]
 
     def test_failed_migration_leaves_the_database_as_it_was(self, empty):

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Table, exc, func, insert, literal, select, text
 from sqlalchemy.orm import Session
 
-from voxgate.accounts.database import Database, head_revision
+from voxgate.accounts.database import Database
+from voxgate.accounts.schema import head_revision
 from voxgate.gate.errors import VoxgateError
 
 _ROWS_AT_ONCE = 500

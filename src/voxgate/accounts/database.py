@@ -15,11 +15,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session, sessionmaker
 
 from voxgate.accounts.pools import ClosingPool
+from voxgate.accounts.schema import head_revision, upgrade
 from voxgate.gate.errors import ConfigurationError, VoxgateError
 
 SETTING = "VOXGATE_DATABASE_URL"
 FORMS = "write 'sqlite:////path/voxgate.db' or 'postgresql://user:password@host/database'"
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Several processes may start at once: one migrates, the others wait for it this long.
 _MIGRATION_WAIT_S = 30
@@ -130,11 +130,6 @@ class Database:
             _upgrade(connection)
 
 
-def head_revision() -> str:
-    """Return the newest revision, read from the file names: importing Alembic would cost a third of a second."""
-    return max(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-
-
 def _parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
@@ -228,15 +223,9 @@ def _enter_wal(connection: Connection) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
-    from alembic import command  # noqa: PLC0415 -- costs a third of a second and is rarely needed
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
     with connection.begin():  # takes the lock, then reads the stamp: of many starters only one migrates
         if connection.dialect.name != "sqlite":
             from voxgate.accounts.postgres import lock_migrations  # noqa: PLC0415 -- its driver is an extra
 
             lock_migrations(connection, wait_s=_MIGRATION_WAIT_S)
-        command.upgrade(config, "head")
+        upgrade(connection)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import text as sql
 
-from voxgate.accounts.database import Database, DatabaseUnavailableError, head_revision
+from voxgate.accounts.database import Database, DatabaseUnavailableError
+from voxgate.accounts.schema import head_revision
 from voxgate.cli.findings import Finding, State
 from voxgate.settings import Settings
 
