@@ -49,18 +49,24 @@ class _Turn:
 
 
 def compare_rates(service: Service, *, workers: int, rounds: int) -> Rates:
-    """Measure both in turn, `rounds` times."""
+    """Measure both in turn, `rounds` times; what is only done once, such as the start of an engine, is not counted."""
     client = service.client.another()
     bares, jobs = [], []
+    # As many threads as the service has for jobs: one more than engines, so that none waits for words.
+    threads = workers + 1
     with Bare(Path(), workers) as bare:
-        bare.write(_TEXT)
+        begin = [f"{_TEXT}At first {index}." for index in range(2 * threads)]
+        _by_engines(bare, begin, threads)
+        _by_jobs(client, begin)
         for number in range(rounds):
             texts = [f"{_TEXT}{number} {index}." for index in range(TEXTS)]
             for is_bare in (True, False) if number % 2 == 0 else (False, True):
                 if is_bare:
-                    bares.append(_measure(os.getpid(), partial(_by_engines, bare, texts, workers)))
+                    bares.append(
+                        _measure(partial(_own_cpu_ns, service.pid), partial(_by_engines, bare, texts, threads))
+                    )
                 else:
-                    jobs.append(_measure(service.pid, partial(_by_jobs, client, texts)))
+                    jobs.append(_measure(partial(process.cpu_ns, service.pid), partial(_by_jobs, client, texts)))
     middle, pairs = statistics.median, list(zip(bares, jobs, strict=True))
     return Rates(
         bare=middle(each.rate for each in bares),
@@ -70,12 +76,17 @@ def compare_rates(service: Service, *, workers: int, rounds: int) -> Rates:
     )
 
 
-def _measure(pid: int, way: Callable[[], float]) -> _Turn:
-    cpu_ns = process.cpu_ns(pid)
-    return _Turn(way(), (process.cpu_ns(pid) - cpu_ns) / 1e9)
+def _measure(look_ns: Callable[[], int], way: Callable[[], float]) -> _Turn:
+    cpu_ns = look_ns()
+    return _Turn(way(), (look_ns() - cpu_ns) / 1e9)
 
 
-def _by_engines(bare: Bare, texts: Sequence[str], workers: int) -> float:
+def _own_cpu_ns(service_pid: int) -> int:
+    """Return the CPU time of this process and its engines, without that of the service that it has started."""
+    return process.cpu_ns(os.getpid()) - process.cpu_ns(service_pid)
+
+
+def _by_engines(bare: Bare, texts: Sequence[str], threads: int) -> float:
     left = list(texts)
 
     def work() -> None:
@@ -87,10 +98,10 @@ def _by_engines(bare: Bare, texts: Sequence[str], workers: int) -> float:
             bare.write(text)
 
     begun = time.perf_counter()
-    threads = [threading.Thread(target=work) for _ in range(workers)]
-    for thread in threads:
+    running = [threading.Thread(target=work) for _ in range(threads)]
+    for thread in running:
         thread.start()
-    for thread in threads:
+    for thread in running:
         thread.join()
     return sum(map(len, texts)) / (time.perf_counter() - begun)
 
