@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.support.served import Served
 
 WEB = {"flask", "werkzeug", "jinja2", "granian", "openapi_pydantic"}
 SQL = {"sqlalchemy", "alembic", "psycopg"}
@@ -45,3 +46,16 @@ def test_to_look_after_accounts_takes_no_web_server(tmp_path):
     imported = imported_by(tmp_path, "users", "list")
     assert "sqlalchemy" in imported
     assert not imported & (WEB | KEYS | SOUND | EXTRAS | OTHER_DATABASES)
+
+
+def test_to_serve_takes_no_more_than_is_set(tmp_path):
+    """Neither the server nor its worker imports what another setting would need, or the first request for a page."""
+    served = Served(tmp_path / "data", settings={"PYTHONPROFILEIMPORTTIME": "1"})
+    try:
+        assert served.api.get("/healthz").status == 200
+        assert served.stop() == 0
+    finally:
+        served.kill()
+    imported = modules_of(served.output)
+    assert {"flask", "granian", "voxgate.web.leaving"} <= imported  # the last one by the worker
+    assert not imported & (KEYS | SOUND | EXTRAS | OTHER_DATABASES | {"openapi_pydantic"})
