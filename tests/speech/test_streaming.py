@@ -42,9 +42,11 @@ def stream_of(segments: Segments, name: str = "pcm") -> SpeechStream:
     return SpeechStream(segments.generate(), form.open_encoder(RATE_HZ), form=form, rate_hz=RATE_HZ)
 
 
+@pytest.mark.parametrize("has_ffmpeg", [True, False])
 @pytest.mark.parametrize("name", FORMATS)
-def test_stream_has_the_sound_of_the_file(synthesizer: Synthesizer, name):
+def test_stream_has_the_sound_of_the_file(synthesizer: Synthesizer, monkeypatch, name, has_ffmpeg):
     """Streamed and written, a text has the same length, and no piece of the stream is empty."""
+    monkeypatch.setattr("voxgate.speech.synthesis.can_resample", lambda: has_ffmpeg)
     request = SpeechRequest(TEXT, output_format=name)
     out = io.BytesIO()
     written = synthesizer.synthesize(request, out)
@@ -75,9 +77,11 @@ def test_read_stream_knows_its_head(synthesizer: Synthesizer, name):
     assert read(head + data[len(head) :]).duration_s == pytest.approx(stream.duration_s, abs=1e-6)
 
 
+@pytest.mark.parametrize("has_ffmpeg", [True, False])
 @pytest.mark.parametrize("name", ["pcm", "mp3", "aac", "opus"])
-def test_first_bytes_come_before_the_first_sentence_is_spoken(synthesizer: Synthesizer, name):
+def test_first_bytes_come_before_the_first_sentence_is_spoken(synthesizer: Synthesizer, monkeypatch, name, has_ffmpeg):
     """The beginning of a long sentence is given away while the rest is made, in a quarter of a second of sound."""
+    monkeypatch.setattr("voxgate.speech.synthesis.can_resample", lambda: has_ffmpeg)
     stream = synthesizer.stream(SpeechRequest(TEXT.replace(". ", ", "), output_format=name))
     assert next(stream)
     assert stream.duration_s < 0.25

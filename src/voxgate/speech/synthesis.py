@@ -21,6 +21,7 @@ from voxgate.speech.request import (
     SpeechRequest,
     read_script,
 )
+from voxgate.speech.resampling import can_resample, resampled
 from voxgate.speech.segments import SegmentSpeaker
 from voxgate.speech.ssml import SsmlFaults
 from voxgate.speech.streaming import SpeechStream
@@ -55,12 +56,12 @@ class Synthesis:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Who speaks a request, and in what form."""
+    """Who speaks a request, and in what form; spoken at one sample rate, and given at another where that is cheaper."""
 
     request: SpeechRequest
     voice: Voice
     form: Format
-    engine_hz: int
+    spoken_hz: int
     rate_hz: int
 
 
@@ -149,7 +150,7 @@ class Synthesizer:
         track = CaptionTrack(plan.form.delay_samples / plan.rate_hz)
         pieces = list(self._pieces(plan))
         start, pcm_bytes = out.tell(), 0
-        for pcm in self._speak(plan, _reported(pieces, on_progress), track):
+        for pcm in self._sound(plan, _reported(pieces, on_progress), track):
             out.write(encoder.feed(pcm))
             pcm_bytes += len(pcm)
         out.write(encoder.finish())
@@ -176,7 +177,7 @@ class Synthesizer:
         """
         plan = self._plan(request)
         track = CaptionTrack(plan.form.delay_samples / plan.rate_hz) if with_captions else None
-        pcm = self._speak(plan, self._pieces(plan), track)
+        pcm = self._sound(plan, self._pieces(plan), track)
         encoder = plan.form.open_encoder(plan.rate_hz)
         return SpeechStream(pcm, encoder, form=plan.form, rate_hz=plan.rate_hz, track=track)
 
@@ -191,32 +192,40 @@ class Synthesizer:
         form = FORMATS[request.output_format]
         engine_hz = self._engines.engine_of(voice).sample_rate_hz
         rate_hz = form.rate_for(request.sample_rate_hz, engine_hz=engine_hz)
-        return _Plan(request, voice, form, engine_hz, rate_hz)
+        spoken_hz = engine_hz if can_resample() else rate_hz
+        return _Plan(request, voice, form, spoken_hz, rate_hz)
+
+    def _sound(self, plan: _Plan, pieces: Iterable[Piece], track: CaptionTrack | None) -> Generator[bytes, None, None]:
+        spoken = self._speak(plan, pieces, track)
+        if plan.spoken_hz == plan.rate_hz:
+            return spoken
+        return resampled(spoken, from_hz=plan.spoken_hz, to_hz=plan.rate_hz)
 
     def _speak(self, plan: _Plan, pieces: Iterable[Piece], track: CaptionTrack | None) -> Generator[bytes, None, None]:
-        """Give the sound of each segment, at the sample rate of the plan, and note its captions where there is a track.
+        """Give the sound of each segment, at the rate at which it is spoken, and note its captions on a track.
 
-        Without one the first segment is given while it is made. The others are made while it is heard.
+        Without a track the first segment is given while it is made. The others are made while it is heard.
         """
-        speaker = SegmentSpeaker(self._engines, plan.voice, plan.rate_hz)
+        rate_hz = plan.spoken_hz
+        speaker = SegmentSpeaker(self._engines, plan.voice, rate_hz)
         samples, is_begun = 0, track is not None
         for index, piece in enumerate(pieces):
-            if pause := round(piece.pause_s * plan.rate_hz):
+            if pause := round(piece.pause_s * rate_hz):
                 samples += pause
                 yield bytes(BYTES_PER_SAMPLE * pause)
             if not piece.text:
                 continue
-            start_s = samples / plan.rate_hz
+            start_s = samples / rate_hz
             said = self._utterance(plan, piece, left_s=self._max_audio_s - start_s)
             for speech in _said(speaker, said, index=index, is_whole=is_begun):
                 samples += len(speech.pcm) // BYTES_PER_SAMPLE
                 if track:
-                    end_s = samples / plan.rate_hz
+                    end_s = samples / rate_hz
                     track.add(piece.written, piece.placed(speech.words), start_s=start_s, end_s=end_s)
                 yield speech.pcm
             is_begun = True
         if not samples:
-            yield bytes(BYTES_PER_SAMPLE * round(_LEAST_S * plan.rate_hz))
+            yield bytes(BYTES_PER_SAMPLE * round(_LEAST_S * rate_hz))
 
     def _pieces(self, plan: _Plan) -> Iterator[Piece]:
         script = read_script(plan.request)
