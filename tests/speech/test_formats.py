@@ -114,6 +114,18 @@ def test_coded_sound_is_whole(name, rate_hz, duration_s):
     assert (loud[-1] - loud[0]) / heard_hz == pytest.approx(duration_s, abs=0.03)
 
 
+@pytest.mark.parametrize("rate_hz", [22_050, 48_000])
+def test_encoder_that_was_ready_gives_what_a_new_one_gives(rate_hz):
+    """An encoder of MP3 that is made ready while another encodes shares nothing with it or with the next."""
+    sound, other = beep(0.5, rate_hz=rate_hz), beep(0.5, hz=900, rate_hz=rate_hz)
+    first, second = (FORMATS["mp3"].open_encoder(rate_hz) for _ in range(2))
+    sent = first.feed(sound), second.feed(other), first.feed(sound)
+    third = FORMATS["mp3"].open_encoder(rate_hz)
+    rest = third.feed(sound), second.finish(), third.feed(sound), first.finish(), third.finish()
+    assert sent[0] + sent[2] + rest[3] == rest[0] + rest[2] + rest[4] == encode("mp3", sound, sound, rate_hz=rate_hz)
+    assert sent[1] + rest[1] == encode("mp3", other, rate_hz=rate_hz)
+
+
 @pytest.mark.parametrize("name", ["mp3", "flac", "opus"])
 @pytest.mark.parametrize("rate_hz", [8_000, 24_000, 48_000])
 def test_second_reader_reads_the_same(name, rate_hz):
