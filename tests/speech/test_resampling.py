@@ -12,7 +12,8 @@ from voxgate.speech.engines.base import Utterance
 from voxgate.speech.engines.lowpass import LowPass
 from voxgate.speech.engines.registry import Engines
 from voxgate.speech.engines.sonic import Sonic
-from voxgate.speech.resampling import Resampler, resampled
+from voxgate.speech.formats.ffmpeg import FfmpegResampler
+from voxgate.speech.formats.resampling import resampled
 from voxgate.speech.segments import SegmentSpeaker
 
 DEADLINE_S = 60
@@ -33,7 +34,7 @@ def resample(engines: Engines, request):
         return engines.resample(pcm, from_hz=ENGINE_HZ, to_hz=to_hz, deadline_s=DEADLINE_S)
 
     def by_ffmpeg(pcm: bytes, to_hz: int) -> bytes:
-        resampler = Resampler(from_hz=ENGINE_HZ, to_hz=to_hz)
+        resampler = FfmpegResampler(from_hz=ENGINE_HZ, to_hz=to_hz)
         return resampler.feed(pcm) + resampler.finish()
 
     way = by_libsonic if request.param == "libsonic" else by_ffmpeg
@@ -116,7 +117,7 @@ def test_part_is_given_when_it_comes(library, way):
     if way == "libsonic":
         sound = Sonic(library, open_low_pass=LowPass).resampling(from_hz=ENGINE_HZ, to_hz=24_000)
     else:
-        sound = Resampler(from_hz=ENGINE_HZ, to_hz=24_000)
+        sound = FfmpegResampler(from_hz=ENGINE_HZ, to_hz=24_000)
     assert 0.18 * 24_000 < len(sound.feed(tone(440, ENGINE_HZ, 0.2))) / 2 <= 0.2 * 24_000
 
 

@@ -13,6 +13,7 @@ from voxgate.speech.engines.registry import Engines
 from voxgate.speech.errors import EngineError, SynthesisCancelledError, SynthesisFailedError
 from voxgate.speech.formats.base import BYTES_PER_SAMPLE, Format
 from voxgate.speech.formats.registry import FORMATS, installed_formats
+from voxgate.speech.formats.resampling import can_resample, resampled
 from voxgate.speech.pieces import Piece, pieces_of
 from voxgate.speech.request import (
     MAX_PITCH_SEMITONES,
@@ -21,7 +22,6 @@ from voxgate.speech.request import (
     SpeechRequest,
     read_script,
 )
-from voxgate.speech.resampling import can_resample, resampled
 from voxgate.speech.segments import SegmentSpeaker
 from voxgate.speech.ssml import SsmlFaults
 from voxgate.speech.streaming import SpeechStream

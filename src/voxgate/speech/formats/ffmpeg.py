@@ -1,10 +1,12 @@
-"""AAC, and Opus in Ogg, by FFmpeg's libraries, from the extra ``aac``."""
+"""AAC, Opus in Ogg, and other sample rates, by FFmpeg's libraries, from the extra ``aac``."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
 _MAX_BIT_RATE = 64_000
+_BYTES_PER_SAMPLE = 2
+_BLOCK_S = 1  # at once: FFmpeg is slower with much longer blocks, and has more to do around many short ones
 
 
 class FfmpegEncoder:
@@ -62,6 +64,51 @@ class FfmpegEncoder:
     def head(self) -> bytes:
         """Give nothing: every frame or page tells of itself alone."""
         return b""
+
+
+class FfmpegResampler:
+    """One sound on its way to another sample rate; its parts join without a seam.
+
+    Args:
+        from_hz: Its sample rate.
+        to_hz: The wanted one.
+    """
+
+    def __init__(self, *, from_hz: int, to_hz: int) -> None:
+        import av  # noqa: PLC0415 -- an extra
+
+        self._av = cast("Any", av)
+        self._resampler = self._av.AudioResampler(format="s16", layout="mono", rate=to_hz)
+        self._from_hz, self._to_hz = from_hz, to_hz
+        self._taken = self._given = 0
+
+    def feed(self, pcm: bytes) -> bytes:
+        """Take 16-bit mono PCM, little-endian, and give what is ready: all but the last millisecond or two."""
+        size = _BLOCK_S * self._from_hz * _BYTES_PER_SAMPLE
+        return b"".join(self._changed(pcm[start : start + size]) for start in range(0, len(pcm), size))
+
+    def finish(self) -> bytes:
+        """Give the rest; the length of everything is exact to the sample."""
+        left = round(self._taken * self._to_hz / self._from_hz) - self._given
+        rest = b"" if not self._taken else self._read(None)
+        return rest[: left * _BYTES_PER_SAMPLE].ljust(left * _BYTES_PER_SAMPLE, b"\0")
+
+    def _changed(self, pcm: bytes) -> bytes:
+        samples = len(pcm) // _BYTES_PER_SAMPLE
+        frame = self._av.AudioFrame(format="s16", layout="mono", samples=samples)
+        plane = frame.planes[0]
+        plane.update(pcm.ljust(plane.buffer_size, b"\0"))
+        frame.sample_rate = self._from_hz
+        frame.pts = self._taken
+        self._taken += samples
+        changed = self._read(frame)
+        self._given += len(changed) // _BYTES_PER_SAMPLE
+        return changed
+
+    def _read(self, frame: Any) -> bytes:  # noqa: ANN401 -- of a library whose types do not tell sound from images
+        frames = self._resampler.resample(frame)
+        # A plane is longer than its samples.
+        return b"".join(bytes(each.planes[0])[: each.samples * _BYTES_PER_SAMPLE] for each in frames)
 
 
 class _Outlet:
