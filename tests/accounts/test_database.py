@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from alembic import command
@@ -196,8 +197,8 @@ class TestSchema:
         holder.execute("CREATE TABLE other (a)")
         holder.execute("BEGIN IMMEDIATE")
         monkeypatch.setattr(module, "_MIGRATION_WAIT_S", 0.001)
-        monkeypatch.setattr(module.time, "monotonic", lambda: 0)
-        monkeypatch.setattr(module.time, "sleep", lambda _seconds: holder.execute("ROLLBACK"))
+        stopped = SimpleNamespace(monotonic=lambda: 0, sleep=lambda _seconds: holder.execute("ROLLBACK"))
+        monkeypatch.setattr(module, "time", stopped)
         empty.migrate()
         holder.close()
         assert has_user(empty) is False

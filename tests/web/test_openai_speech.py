@@ -6,9 +6,11 @@ import io
 import json
 import re
 import threading
+import time
 import wave
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import httpx2
@@ -462,7 +464,8 @@ class TestLimits:
             slept.append(seconds)
             clock.advance(seconds=seconds)
 
-        monkeypatch.setattr(openai._base_client.time, "sleep", nap)
+        # The client's alone: other threads of the process sleep, too.
+        monkeypatch.setattr(openai._base_client, "time", SimpleNamespace(**{**vars(time), "sleep": nap}))
         return slept
 
     def test_client_waits_exactly_as_told_and_passes(self, app, serve_app, connect, key, naps):
