@@ -190,7 +190,8 @@ class TestBudget:
         """Too many streams at once are no fault of the caller."""
         from voxgate.gate.errors import Refusal  # noqa: PLC0415
 
-        monkeypatch.setattr("voxgate.web.openai_speech.open_stream", lambda _wanted: Refusal("STREAMS_FULL"))
+        full = Refusal("STREAMS_FULL")
+        monkeypatch.setattr("voxgate.web.openai_speech.open_stream", lambda *_asked, **_how: full)
         ann = caller()
         body = {"model": "tts-1", "input": "a b c", "voice": "alloy"}
         assert ann.client.post(SPEECH, headers=ann.headers, json=body).status_code == 503
