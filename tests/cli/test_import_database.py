@@ -4,16 +4,20 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from sqlalchemy import select
 from tests.cli.conftest import PASSWORD
 
+from voxgate.accounts.database import Database
 from voxgate.accounts.login import check_login
+from voxgate.accounts.models import Base
 from voxgate.cli.frame import opened
+from voxgate.speech.jobs.table import metadata
 from voxgate.speech.request import SpeechRequest
 
 
 @pytest.fixture
 def old(run, tmp_path, monkeypatch):
-    """The file of a service with two accounts, one of which has two keys and a job that waits."""
+    """The file of a service with two accounts, one of which has two keys, a session and a job that waits."""
     with monkeypatch.context() as before:
         before.setenv("VOXGATE_DATA", str(tmp_path / "old"))
         before.delenv("VOXGATE_DATABASE_URL", raising=False)
@@ -21,8 +25,9 @@ def old(run, tmp_path, monkeypatch):
             run("users", "add", name, f"{name}@example.org", "--password-stdin", stdin=f"{PASSWORD}\n")
         run("keys", "new", "ann", "--name", "second")
         with opened(None) as services:
-            ann = services.accounts.find_by_name("ann").subject
-            services.jobs.submit(SpeechRequest(text="Good morning."), owner=ann, fingerprint="f" * 64)
+            ann = check_login(services.database, services.hasher, identifier="ann", password=PASSWORD)
+            services.sessions.open(ann, address="127.0.0.1", device="curl")
+            services.jobs.submit(SpeechRequest(text="Good morning."), owner=ann.subject, fingerprint="f" * 64)
     return tmp_path / "old" / "voxgate.db"
 
 
@@ -38,13 +43,27 @@ def change(old):
     return call
 
 
+def rows_of(database):
+    """Every row of every table, by table."""
+    tables = [*Base.metadata.sorted_tables, *metadata.sorted_tables]
+    with database.reading() as session:
+        return {table.name: sorted(map(repr, session.execute(select(table)).all())) for table in tables}
+
+
+def test_every_row_is_the_same(run, old):
+    """So keys and tokens open what they opened before."""
+    assert run("import-database", old).exit_code == 0
+    with opened(None) as services, closing(Database(f"sqlite:///{old}")) as before:
+        assert rows_of(services.database) == rows_of(before)
+
+
 def test_everything_moves(run, old):
     """Passwords open, keys are listed, the job waits, and new rows are numbered after those that came."""
     result = run("import-database", old)
     assert result.exit_code == 0, result.output
     counts = {name: int(count) for count, name in map(str.split, result.stdout.splitlines()[:-1])}
     assert counts.pop("security_events") > 0
-    assert counts == {"users": 2, "api_keys": 3, "user_sessions": 0, "tiers": 0, "job": 1}
+    assert counts == {"users": 2, "api_keys": 3, "user_sessions": 1, "tiers": 0, "job": 1}
     made = run("users", "add", "carl", "carl@example.org", "--password-stdin", stdin=f"{PASSWORD}\n")
     assert made.exit_code == 0, made.output
     assert "second" in run("keys", "list", "ann").stdout
