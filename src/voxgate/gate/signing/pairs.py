@@ -67,16 +67,7 @@ def new_pair(algorithm: Algorithm) -> PairMaterial:
 
 
 def read_pair(algorithm: Algorithm, jwk: Mapping[str, Any], *, name: str) -> PairMaterial:
-    """Return the pair that a private JWK describes.
-
-    Args:
-        algorithm: The algorithm that it is used with, whatever else its type could do.
-        jwk: The key.
-        name: What is named when it cannot be used.
-
-    Raises:
-        ConfigurationError: It is no private key of that algorithm, or a weak one.
-    """
+    """Return the pair that a private JWK describes; takes and raises what `read_material` does."""
     kinds: dict[Algorithm, type[ECKey | OKPKey | RSAKey]] = {
         Algorithm.EDDSA: OKPKey,
         Algorithm.ES256: ECKey,

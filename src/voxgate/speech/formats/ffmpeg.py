@@ -44,14 +44,9 @@ class FfmpegEncoder:
 
     def feed(self, pcm: bytes) -> bytes:
         """Give the frames or pages that are complete."""
-        samples = len(pcm) // 2
-        if samples:
-            frame = self._av.AudioFrame(format="s16", layout="mono", samples=samples)
-            plane = frame.planes[0]
-            plane.update(pcm.ljust(plane.buffer_size, b"\0"))
-            frame.sample_rate = self._rate_hz
-            frame.pts = self._samples
-            self._samples += samples
+        if pcm:
+            frame = _frame_of(self._av, pcm, rate_hz=self._rate_hz, begins_at=self._samples)
+            self._samples += frame.samples
             self._container.mux(self._stream.encode(frame))
         return self._out.take()
 
@@ -94,13 +89,8 @@ class FfmpegResampler:
         return rest[: left * _BYTES_PER_SAMPLE].ljust(left * _BYTES_PER_SAMPLE, b"\0")
 
     def _changed(self, pcm: bytes) -> bytes:
-        samples = len(pcm) // _BYTES_PER_SAMPLE
-        frame = self._av.AudioFrame(format="s16", layout="mono", samples=samples)
-        plane = frame.planes[0]
-        plane.update(pcm.ljust(plane.buffer_size, b"\0"))
-        frame.sample_rate = self._from_hz
-        frame.pts = self._taken
-        self._taken += samples
+        frame = _frame_of(self._av, pcm, rate_hz=self._from_hz, begins_at=self._taken)
+        self._taken += frame.samples
         changed = self._read(frame)
         self._given += len(changed) // _BYTES_PER_SAMPLE
         return changed
@@ -109,6 +99,16 @@ class FfmpegResampler:
         frames = self._resampler.resample(frame)
         # A plane is longer than its samples.
         return b"".join(bytes(each.planes[0])[: each.samples * _BYTES_PER_SAMPLE] for each in frames)
+
+
+def _frame_of(av: Any, pcm: bytes, *, rate_hz: int, begins_at: int) -> Any:  # noqa: ANN401 -- as above
+    """Return samples as FFmpeg takes them; they begin so many samples after the first of the sound."""
+    frame = av.AudioFrame(format="s16", layout="mono", samples=len(pcm) // _BYTES_PER_SAMPLE)
+    plane = frame.planes[0]
+    plane.update(pcm.ljust(plane.buffer_size, b"\0"))  # a plane may be longer than its samples
+    frame.sample_rate = rate_hz
+    frame.pts = begins_at
+    return frame
 
 
 class _Outlet:

@@ -59,21 +59,7 @@ class FolderArtifacts:
         *,
         beside: Beside = nothing_beside,
     ) -> Artifact:
-        """Store what `writer` writes, whole or not at all.
-
-        If the artifact is there already when the writer is done, the first one stays and this one is dropped.
-
-        Args:
-            fingerprint: 64 hexadecimal digits that stand for the sound.
-            suffix: One of `SUFFIXES`.
-            writer: Writes the bytes into the open file it is given; what it raises passes through, except OSError.
-            beside: Artifacts of the same fingerprint, small ones, that are there no later than this one.
-
-        Raises:
-            ArtifactStorageError: The disk did not take it.
-            ArtifactTooLargeError: It, or what belongs to it, is larger than the quota.
-            ValueError: The name is none.
-        """
+        """Store what `writer` writes, whole or not at all; takes and raises what `Artifacts.write` does."""
         name = artifact_name(fingerprint, suffix)
         try:
             if not self._folder.is_dir():
