@@ -556,6 +556,16 @@ class TestWaiting:
         assert ann.get(f"{STATUS}/{job_id}?wait=30").get_json()["status"] == "done"
         assert woken == [False, True]
 
+    def test_what_ends_in_this_process_is_not_read_again(self, ann, monkeypatch):
+        """Who has ended the job gives it to those who wait; the table is looked at before the wait alone."""
+        job_id = ann.generate().get_json()["job_id"]
+        monkeypatch.setattr("voxgate.web.waiting.rest", lambda *_: ann.finish(ann.services.jobs.claim("w")))
+        looks, find = [], ann.services.jobs.find
+        monkeypatch.setattr(ann.services.jobs, "find", lambda *given: looks.append(given) or find(*given))
+        waited = ann.get(f"{STATUS}/{job_id}?wait=30").get_json()
+        assert len(looks) == 1
+        assert waited == ann.get(f"{STATUS}/{job_id}").get_json()
+
     def test_200_at_the_end_of_the_wait(self, ann):
         """As it stands then."""
         job_id = ann.generate().get_json()["job_id"]

@@ -45,7 +45,7 @@ def wait_for_end(job_id: str, look: Callable[[], Job | None], *, ends: Ends, wai
             until = time.monotonic() + wait_s
             while job is not None and job.is_active and time.monotonic() < until and not _is_crowded(places):
                 rest(ended, min(LOOK_EVERY_S, max(0.0, until - time.monotonic())))
-                job = look()
+                job = ended.job or look()
         finally:
             places.give_back()
     return job

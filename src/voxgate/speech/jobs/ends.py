@@ -4,6 +4,18 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
+from voxgate.speech.jobs.base import Job
+
+
+class End(threading.Event):
+    """Set once a job has ended.
+
+    Attributes:
+        job: The job as it is then, where whoever has ended it has read it.
+    """
+
+    job: Job | None = None
+
 
 class Ends:
     """Wakes those who wait for the end of a job; safe to share between threads.
@@ -13,12 +25,12 @@ class Ends:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[str, list[threading.Event]] = {}
+        self._waiting: dict[str, list[End]] = {}
 
     @contextlib.contextmanager
-    def watch(self, job_id: str) -> Iterator[threading.Event]:
+    def watch(self, job_id: str) -> Iterator[End]:
         """Give what is set once a job has ended; look at the job after this and before the first wait."""
-        ended = threading.Event()
+        ended = End()
         with self._lock:
             self._waiting.setdefault(job_id, []).append(ended)
         try:
@@ -29,8 +41,9 @@ class Ends:
                 if not self._waiting[job_id]:
                     del self._waiting[job_id]
 
-    def tell(self, job_id: str) -> None:
-        """Wake who waits for a job that has ended; returns at once."""
+    def tell(self, job_id: str, job: Job | None = None) -> None:
+        """Wake who waits for a job that has ended, and give it to them if it is at hand; returns at once."""
         with self._lock:
             for ended in self._waiting.get(job_id, ()):
+                ended.job = job
                 ended.set()

@@ -204,7 +204,7 @@ class JobQueue(OwnedJobs):
     def _end(self, statement: Prepared, given: Mapping[str, object], event: str) -> bool:
         ended = self._change(statement, given)
         if ended is not None:
-            self.ends.tell(ended.id)
+            self.ends.tell(ended.id, ended)
             self._tell(event, ended)
         return ended is not None
 
