@@ -14,7 +14,7 @@ from voxgate.gate.flask import credentials, headers
 from voxgate.gate.flask.browsers import Browsers
 from voxgate.gate.flask.cookies import SHOWN
 from voxgate.gate.flask.cors import VARY
-from voxgate.gate.flask.refusals import BodyFilter, Writer, WrittenRefusal
+from voxgate.gate.flask.refusals import REQUEST_ID, BodyFilter, Writer, WrittenRefusal
 from voxgate.gate.flask.routes import RouteTable
 from voxgate.gate.memo import Memo
 from voxgate.gate.verifying import GuardedRoute
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
 VISIT = "voxgate.visit"
-REQUEST_ID = "voxgate.request_id"
 _LEASE = "voxgate.lease"
 
 
@@ -63,11 +62,13 @@ class Door:
         self._table = table
         self._browsers = browsers
         self._cors = browsers.cors
+        self._usual = (VARY,) if browsers.cors.origins else ()
         self._writer = Writer(body_filter)
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a refusal at once, or let the application answer and complete its headers."""
-        environ[REQUEST_ID] = headers.request_id(environ)
+        # Where nothing is given, without a call; a remembered refusal takes no more steps than it must.
+        environ[REQUEST_ID] = headers.request_id(environ) if "HTTP_X_REQUEST_ID" in environ else next(headers.ids.new)
         method = environ["REQUEST_METHOD"]
         if method == "OPTIONS":
             return self._answer_options(environ, start_response)
@@ -79,13 +80,15 @@ class Door:
         # A refusal is remembered for what was shown on this route, or for the address where nothing is asked for.
         # Python's keyed hash is enough of a name for what can only refuse; what can admit is named by SHA-256.
         if route.rule.credentials:
-            shown = environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY"), environ.get(SHOWN)
-            key = hash((id(route), shown))
+            get = environ.get
+            key = hash((id(route), get("HTTP_AUTHORIZATION"), get("HTTP_X_API_KEY"), get(SHOWN)))
         else:
             key = hash((id(route), environ.get("REMOTE_ADDR")))
         known = self._memo.recall(key)
         if known is not None:
-            return self._send(environ, start_response, known[0], age_ms=known[1])
+            is_usual = "HTTP_ORIGIN" not in environ and environ.get("wsgi.url_scheme") != "https"
+            also = self._usual if is_usual and not self._table.has_cors else self._beside(environ)
+            return known[0].send(environ, start_response, also=also, age_ms=known[1])
         decision = self.decide(environ, route, remembers=True)
         if decision.refusal is not None:
             return self.refuse(environ, start_response, decision, key=key)
@@ -133,21 +136,7 @@ class Door:
         written = self._writer.write(refusal, decision.readings, path=path)
         if key is not None:
             self._memo.remember(key, refusal, written)
-        return self._send(environ, start_response, written)
-
-    def _send(
-        self, environ: dict[str, Any], start_response: "StartResponse", written: WrittenRefusal, *, age_ms: int = 0
-    ) -> Iterable[bytes]:
-        own, body = written.sent(environ[REQUEST_ID], age_ms=age_ms)
-        if self._table.has_cors or "HTTP_ORIGIN" in environ:
-            own += self._cors_headers(environ)
-        elif self._cors.origins:
-            own.append(VARY)
-        if environ.get("wsgi.url_scheme") == "https":
-            own.append(headers.HSTS)
-        start_response(written.status, own)
-        # A list is whole: servers send it at once, where they walk through every other iterable (granian: 10 us).
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        return written.send(environ, start_response, also=self._beside(environ))
 
     def _releasing(self, environ: dict[str, Any], answer: Iterable[bytes]) -> Iterable[bytes]:
         """Return the answer, and give back at its end what limits ``at once`` hold for it."""
@@ -173,6 +162,14 @@ class Door:
         start_response("204 No Content", [*own, ("X-Request-ID", environ[REQUEST_ID])])
         return ()
 
+    def _beside(self, environ: dict[str, Any]) -> list[headers.Header]:
+        """Return what a request's answer carries for its origin and its scheme."""
+        has_own = self._table.has_cors or "HTTP_ORIGIN" in environ
+        beside = self._cors_headers(environ) if has_own else list(self._usual)
+        if environ.get("wsgi.url_scheme") == "https":
+            beside.append(headers.HSTS)
+        return beside
+
     def _cors_headers(self, environ: dict[str, Any]) -> list[headers.Header]:
         route = self._table.rule_for(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
         return self._cors.headers(environ, None if route is None else route.rule)
@@ -182,20 +179,15 @@ class Door:
     ) -> "StartResponse":
         """Return a start_response that adds what every answer carries."""
 
+        # Made for every request: an annotation that is no text would be worked out each time.
         def start(
-            status: str, own: list[headers.Header], exc_info: "OptExcInfo | None" = None
-        ) -> Callable[[bytes], object]:
-            added = [("X-Request-ID", environ[REQUEST_ID])]
-            if self._table.has_cors or "HTTP_ORIGIN" in environ:
-                added += self._cors_headers(environ)
-            elif self._cors.origins:
-                added.append(VARY)
+            status: "str", own: "list[headers.Header]", exc_info: "OptExcInfo | None" = None
+        ) -> "Callable[[bytes], object]":
+            added = [("X-Request-ID", environ[REQUEST_ID]), *self._beside(environ)]
             if decision is not None:
                 added += headers.limit_headers(decision.readings)
                 if decision.is_degraded:
                     added.append(headers.DEGRADED)
-            if environ.get("wsgi.url_scheme") == "https":
-                added.append(headers.HSTS)
             complete = headers.completed(own, added, is_guarded=decision is not None)
             return start_response(status, complete, exc_info) if exc_info else start_response(status, complete)
 

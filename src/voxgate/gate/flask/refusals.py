@@ -3,12 +3,18 @@
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voxgate.gate.decision import Reading
 from voxgate.gate.errors import PROBLEMS, Refusal
 from voxgate.gate.flask import headers
 from voxgate.gate.flask.headers import Header
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
+
+REQUEST_ID = "voxgate.request_id"
+"""Where the WSGI environment holds the id of the request."""
 
 BodyFilter = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Takes the path and the body of a refusal of the gate, and gives the body to send."""
@@ -33,17 +39,31 @@ class WrittenRefusal:
         refusal: What is refused; its wait is the one in the body.
     """
 
-    __slots__ = ("_body", "_forms", "_own", "_refusal", "status")
+    __slots__ = ("_body", "_forms", "_own", "_refusal", "_status")
 
     def __init__(self, status: str, own: Iterable[Header], *, body: bytes, refusal: Refusal) -> None:
-        self.status = status
+        self._status = status
         self._own = tuple(own)
         self._body = body
         self._refusal = refusal
         self._forms: dict[int | None, _Form] = {}
 
-    def sent(self, request_id: str, *, age_ms: int = 0) -> tuple[list[Header], bytes]:
-        """Return headers and body for one request, ``age_ms`` milliseconds after the decision."""
+    def send(
+        self,
+        environ: dict[str, Any],
+        start_response: "StartResponse",
+        *,
+        also: Iterable[Header],
+        age_ms: int = 0,
+    ) -> Iterable[bytes]:
+        """Answer one request.
+
+        Args:
+            environ: The request; it has its id.
+            start_response: Takes status and headers.
+            also: Headers that this request gets beside those of the refusal.
+            age_ms: How long ago the decision was made, in milliseconds.
+        """
         refusal = self._refusal
         retry_after_s = refusal.retry_after_s
         if age_ms and refusal.wait_ms:
@@ -52,10 +72,13 @@ class WrittenRefusal:
         if form is None:
             form = self._forms[retry_after_s] = self._write(retry_after_s)
         own, around, usual_bytes, length = form
+        request_id = environ[REQUEST_ID]
         body = request_id.encode().join(around)
         if len(body) != usual_bytes:
             length = _length(len(body))
-        return [*own, ("X-Request-ID", request_id), length], body
+        start_response(self._status, [*own, *also, ("X-Request-ID", request_id), length])
+        # A list is whole: servers send it at once, where they walk through every other iterable (granian: 10 us).
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def _write(self, retry_after_s: int | None) -> "_Form":
         own, body = self._own, self._body

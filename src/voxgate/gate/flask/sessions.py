@@ -4,8 +4,9 @@ from flask import Response, current_app, request
 
 from voxgate.gate.errors import PROBLEMS, Refusal
 from voxgate.gate.flask.cookies import SHOWN, Tokens
-from voxgate.gate.flask.door import REQUEST_ID, VISIT, Visit
+from voxgate.gate.flask.door import VISIT, Visit
 from voxgate.gate.flask.headers import problem_body, problem_headers, write_body
+from voxgate.gate.flask.refusals import REQUEST_ID
 from voxgate.gate.flask.state import state_of
 from voxgate.gate.principal import Principal
 

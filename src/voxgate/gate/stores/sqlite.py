@@ -34,6 +34,8 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, clock: Clock | None = None, budget_s: float = 1.0) -> None:
         self._file = SqliteFile(path, budget_s=budget_s)
+        self.version = self._file.version
+        """Returns what differs after every change that may lift a refusal, whichever process has made it."""
         self._clock = clock or SystemClock()
         self._until_sweep = _SWEEP_EVERY
         self._swept_to = 0
@@ -129,10 +131,6 @@ class SqliteStore:
         with self._file as connection:
             self._file.note_change()
             return connection.execute(sql.RESET_PARTITION, (records.to_sql(partition),)).rowcount
-
-    def version(self) -> object:
-        """Return what differs after every change that may lift a refusal, whichever process has made it."""
-        return self._file.version()
 
     def ping(self) -> None:
         """Return when the store answers."""
