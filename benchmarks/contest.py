@@ -11,7 +11,7 @@ from typing import Self
 
 from benchmarks.load import Answers, Load, drive
 from benchmarks.redis_server import RedisServer
-from benchmarks.scenarios import ONE_LIMIT, Scenario, in_turn, users
+from benchmarks.scenarios import ONE_LIMIT, SCENARIOS, Scenario, in_turn, users
 from benchmarks.servers import Server, serve
 from benchmarks.targets import TARGETS, Target
 from benchmarks.targets.base import Desk, Place
@@ -57,7 +57,8 @@ class Contestant:
     """
 
     def __init__(self, target: Target, scenario: Scenario, redis: RedisServer | None) -> None:
-        self.name = target.name
+        self.name = scenario.name, target.name
+        """Names of the scenario and of the target."""
         self._target = target
         self._scenario = scenario
         self._redis = redis if target.needs_redis else None
@@ -69,7 +70,8 @@ class Contestant:
         """Make a place, accounts and tokens, start the server, and warm it up."""
         with contextlib.ExitStack() as opened:
             folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="voxgate-bench-")))
-            place = _make_place(self._target, folder, limits=self._scenario.limits, redis=self._redis)
+            url = _database(self._redis, self._target, self._scenario)
+            place = _make_place(folder, limits=self._scenario.limits, redis_url=url)
             self._desk: Desk = self._target.open_desk(place)
             self._desk.add_accounts(users())
             self._server: Server = opened.enter_context(serve(self._target, place))
@@ -124,7 +126,8 @@ class Contestant:
     def _drive(self, load: Load, status: int) -> Answers:
         answers = drive(load)
         if set(answers.statuses) != {str(status)}:
-            raise WrongStatusError(f"{self.name}, {self._scenario.name}: {answers.statuses} instead of {status}")
+            scenario, target = self.name
+            raise WrongStatusError(f"{target}, {scenario}: {answers.statuses} instead of {status}")
         return answers
 
     def _trips(self) -> int:
@@ -139,21 +142,32 @@ def find_obstacle(target: Target, redis: RedisServer | None) -> str | None:
         return "no redis-server found; put it on PATH or name it in $REDIS_SERVER"
     with tempfile.TemporaryDirectory(prefix="voxgate-bench-") as folder:
         try:
-            place = _make_place(target, Path(folder), limits=ONE_LIMIT, redis=redis)
-            target.open_desk(place).add_accounts(users()[:1])
+            url = _database(redis, target, SCENARIOS["allowed"]) if target.needs_redis else ""
+            target.open_desk(_make_place(Path(folder), limits=ONE_LIMIT, redis_url=url)).add_accounts(users()[:1])
         except (ImportError, VoxgateError) as error:
             return str(error)
     return None
 
 
 @contextlib.contextmanager
-def gather(targets: Sequence[Target], scenario: Scenario, redis: RedisServer | None) -> Iterator[list[Contestant]]:
-    """Start every target, so that rounds can be interleaved; idle servers cost nothing."""
+def gather(
+    targets: Sequence[Target], scenarios: Sequence[Scenario], redis: RedisServer | None
+) -> Iterator[list[Contestant]]:
+    """Start every target that fits for each scenario, so that rounds can be interleaved; idle servers cost nothing."""
     with contextlib.ExitStack() as opened:
-        yield [opened.enter_context(Contestant(target, scenario, redis)) for target in targets]
+        yield [
+            opened.enter_context(Contestant(target, scenario, redis))
+            for target in targets
+            for scenario in scenarios
+            if scenario.is_allowed or target.is_guard
+        ]
 
 
-def _make_place(target: Target, folder: Path, *, limits: str, redis: RedisServer | None) -> Place:
-    # A database for each target: two of them may name their keys alike.
-    url = redis.url(list(TARGETS).index(target.name)) if redis and target.needs_redis else ""
-    return Place(folder, limits, secret=secrets.token_hex(32), redis_url=url)
+def _database(redis: RedisServer | None, target: Target, scenario: Scenario) -> str:
+    """Return the address of a database for this target in this scenario: two of them may name their keys alike."""
+    number = list(SCENARIOS).index(scenario.name) * len(TARGETS) + list(TARGETS).index(target.name)
+    return redis.url(number) if redis else ""
+
+
+def _make_place(folder: Path, *, limits: str, redis_url: str) -> Place:
+    return Place(folder, limits, secret=secrets.token_hex(32), redis_url=redis_url)

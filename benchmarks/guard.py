@@ -4,17 +4,19 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks import scenarios
 from benchmarks.contest import Sample, find_obstacle, gather
 from benchmarks.goals import verdicts
 from benchmarks.load import CONNECTIONS
 from benchmarks.redis_server import RedisServer, start_redis
-from benchmarks.results import Result, Results, format_table, summarize, write_json
+from benchmarks.results import Results, format_table, summarize, write_json
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.servers import BLOCKING_THREADS
 from benchmarks.targets import DEFAULT, TARGETS, Target
+
+T = TypeVar("T")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,10 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         store = redis.version if redis else "none"
         print(f"granian, 1 worker, {BLOCKING_THREADS} blocking threads (asgi: uvloop); {CONNECTIONS} connections")
         print(f"store: {store}; {options.rounds} rounds of {options.seconds} s", flush=True)
-        for name in options.only:
-            results[name] = _run(SCENARIOS[name], targets, redis=redis, options=options)
-            if results[name]:
-                print(f"\n{format_table(name, results[name])}", flush=True)
+        for group in scenarios.together(options.only):
+            for name, row in _run(group, targets, redis=redis, options=options).items():
+                results[name] = row
+                print(f"\n{format_table(name, row)}", flush=True)
     if options.json:
         write_json(results, options.json)
     return int(_tell_goals(results) and options.check)
@@ -65,19 +67,27 @@ def _available(names: Sequence[str], redis: RedisServer | None) -> list[Target]:
 
 
 def _run(
-    scenario: Scenario, targets: Sequence[Target], *, redis: RedisServer | None, options: argparse.Namespace
-) -> dict[str, Result]:
+    group: Sequence[Scenario], targets: Sequence[Target], *, redis: RedisServer | None, options: argparse.Namespace
+) -> Results:
     if redis:
         redis.clear()
-    fitting = [target for target in targets if scenario.is_allowed or target.is_guard]
-    with gather(fitting, scenario, redis) as contestants:
-        samples: dict[str, list[Sample]] = {contestant.name: [] for contestant in contestants}
+    with gather(targets, group, redis) as contestants:
+        samples: dict[tuple[str, str], list[Sample]] = {contestant.name: [] for contestant in contestants}
         for number in range(options.rounds):
             # Each round begins with another target, so that none always follows the same one.
             first = number % max(1, len(contestants))
             for contestant in contestants[first:] + contestants[:first]:
                 samples[contestant.name].append(contestant.measure(options.seconds))
-        return summarize(samples, {contestant.name: contestant.rss_mib() for contestant in contestants})
+        rss_mib = {contestant.name: contestant.rss_mib() for contestant in contestants}
+    return {
+        scenario.name: summarize(_of(scenario, samples), _of(scenario, rss_mib))
+        for scenario in group
+        if _of(scenario, samples)
+    }
+
+
+def _of(scenario: Scenario, by_name: Mapping[tuple[str, str], T]) -> dict[str, T]:
+    return {target: value for (name, target), value in by_name.items() if name == scenario.name}
 
 
 def _tell_goals(results: Results) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.servers import free_port, stop
 
 _START_S = 10.0
+_DATABASES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ def start_redis(*, is_needed: bool = True) -> Iterator[RedisServer | None]:
 
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="voxgate-bench-redis-") as folder:
-        options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no", "--dir", folder]
+        options = ["--bind", "127.0.0.1", "--port", str(port), "--databases", str(_DATABASES)]
+        options += ["--save", "", "--appendonly", "no", "--dir", folder]
         log = Path(folder) / "log"
         running = subprocess.Popen([program, *options, "--logfile", str(log)], stdout=subprocess.DEVNULL)
         try:

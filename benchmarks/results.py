@@ -25,6 +25,7 @@ class Result:
         p99_ms: The time that one answer in a hundred exceeded, in milliseconds.
         trips: Questions to the store per request.
         rss_mib: Resident memory of the worker after the last round.
+        rounds_us: CPU time per request of each round, in their order; for comparisons within a round.
     """
 
     cpu_us: float
@@ -34,6 +35,7 @@ class Result:
     p99_ms: float
     trips: float
     rss_mib: float
+    rounds_us: tuple[float, ...] = ()
 
 
 def summarize(samples: Mapping[str, Sequence[Sample]], rss_mib: Mapping[str, float]) -> dict[str, Result]:
@@ -47,6 +49,7 @@ def summarize(samples: Mapping[str, Sequence[Sample]], rss_mib: Mapping[str, flo
             p99_ms=round(median(sample.p99_ms for sample in own), 3),
             trips=round(median(sample.trips for sample in own), 4),
             rss_mib=round(rss_mib[name], 1),
+            rounds_us=tuple(sample.cpu_us for sample in own),
         )
         for name, own in samples.items()
     }
@@ -54,7 +57,7 @@ def summarize(samples: Mapping[str, Sequence[Sample]], rss_mib: Mapping[str, flo
 
 def write_json(results: Results, path: Path) -> None:
     """Write ``{scenario: {target: {cpu_us, ratio, rps, p50_ms, p99_ms, trips, rss_mib}}}``."""
-    plain = {name: {target: asdict(result) for target, result in row.items()} for name, row in results.items()}
+    plain = {name: {target: _figures(result) for target, result in row.items()} for name, row in results.items()}
     path.write_text(json.dumps(plain, indent=2) + "\n")
 
 
@@ -69,6 +72,12 @@ def format_table(name: str, row: Mapping[str, Result]) -> str:
         figures = (f"{result.cpu_us:.1f}", ratio, f"{result.rps:.0f}", f"{result.p50_ms:.2f}", f"{result.p99_ms:.2f}")
         lines.append("| " + " | ".join((target, *figures, f"{result.trips:.3f}", f"{result.rss_mib:.0f}")) + " |")
     return "\n".join(lines)
+
+
+def _figures(result: Result) -> dict[str, float | None]:
+    figures = asdict(result)
+    del figures["rounds_us"]
+    return figures
 
 
 def _ratio(usual: Sequence[Sample] | None, own: Sequence[Sample]) -> float | None:

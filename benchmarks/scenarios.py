@@ -1,7 +1,7 @@
 """The scenarios: who asks with what, under which limits, and which answer is right."""
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.targets.base import Desk
@@ -54,6 +54,7 @@ class Scenario:
         spent: How often each asks successfully before the first round.
         is_fresh: Whether every request of every round carries a token of its own.
         change: What happens to the tokens before they are shown.
+        beside: Name of the scenario that it is compared with, and whose rounds it therefore shares.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Scenario:
     spent: int = 0
     is_fresh: bool = False
     change: Change = keep
+    beside: str = ""
 
     @property
     def is_allowed(self) -> bool:
@@ -74,7 +76,7 @@ SCENARIOS = {
     each.name: each
     for each in (
         Scenario("allowed"),
-        Scenario("allowed3", limits=THREE_LIMITS),
+        Scenario("allowed3", limits=THREE_LIMITS, beside="allowed"),
         Scenario("cold", is_fresh=True),
         Scenario("denied", status=429, limits=TINY_LIMIT, clients=OFFENDERS, spent=TINY_QUOTA),
         Scenario("invalid", status=401, change=spoil),
@@ -84,6 +86,14 @@ SCENARIOS = {
 }
 # `forged` is the worst case of `invalid`, no bad token ever twice; asked for by name.
 DEFAULT = tuple(name for name in SCENARIOS if name != "forged")
+
+
+def together(names: Iterable[str]) -> list[list[Scenario]]:
+    """Return the scenarios of these names, those in one list that are measured in the same rounds."""
+    groups: dict[str, list[Scenario]] = {}
+    for scenario in map(SCENARIOS.__getitem__, names):
+        groups.setdefault(scenario.beside or scenario.name, []).append(scenario)
+    return list(groups.values())
 
 
 def users() -> list[str]:

@@ -41,7 +41,7 @@ def test_guard_measures_every_target_that_fits_the_scenario(tmp_path, capsys):
 def test_wrong_status_stops_the_run():
     """A figure for the wrong answer is no figure."""
     scenario = replace(SCENARIOS["revoked"], clients=1, change=keep)
-    with pytest.raises(WrongStatusError, match="instead of 401"), gather([TARGETS["voxgate-sqlite"]], scenario, None):
+    with pytest.raises(WrongStatusError, match="instead of 401"), gather([TARGETS["voxgate-sqlite"]], [scenario], None):
         pass
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from benchmarks import process
 from benchmarks.contest import Sample
 from benchmarks.goals import verdicts
 from benchmarks.results import Result, format_table, summarize
+from benchmarks.scenarios import together
 
 
 def samples(*cpu_us):
@@ -37,6 +39,31 @@ def test_goals_are_judged_by_what_was_measured(ratio, is_met):
     ours = Result(cpu_us=170, ratio=ratio, rps=1, p50_ms=1, p99_ms=1, trips=1.0, rss_mib=1)
     judged = {goal.text: goal.is_met(figure) for goal, figure in verdicts({"allowed": {"voxgate-redis": ours}})}
     assert judged == {"allowed, usual stack / ours": is_met, "store trips, allowed": True}
+
+
+def result(*rounds_us):
+    return replace(summarize({"voxgate-redis": samples(*rounds_us)}, {"voxgate-redis": 60})["voxgate-redis"], ratio=9.9)
+
+
+def test_what_is_compared_is_compared_within_each_round():
+    """A round that was slow for both changes nothing, also where the two are scenarios."""
+    results = {
+        "allowed": {"voxgate-redis": result(200, 900, 210), "bare-flask": result(100, 450, 140)},
+        "allowed3": {"voxgate-redis": result(206, 927, 420)},
+    }
+    figures = {goal.text: figure for goal, figure in verdicts(results)}
+    assert figures["allowed, ours / bare Flask"] == 2
+    assert figures["ours with three limits / with one"] == 1.03
+
+
+def test_scenarios_that_are_compared_share_their_rounds():
+    """Minutes between two figures are as good as two machines."""
+    groups = together(["denied", "allowed", "invalid", "allowed3"])
+    assert [[scenario.name for scenario in group] for group in groups] == [
+        ["denied"],
+        ["allowed", "allowed3"],
+        ["invalid"],
+    ]
 
 
 WORK = """
