@@ -6,10 +6,9 @@ import fcntl
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from voxgate.speech.artifacts import (
     OVERSHOOT,
@@ -162,27 +161,27 @@ class FolderArtifacts:
 
     def _write_part(self, name: str, writer: Callable[[BinaryIO], object], held: contextlib.ExitStack) -> "_Part":
         """Write one file under a name that passes, and keep it locked as long as it is `held`."""
-        path = self._folder / f"{name}.{secrets.token_hex(8)}{_PART}"
-        held.callback(path.unlink, missing_ok=True)
         with self._locked():
-            out = held.enter_context(_create_held(path))
-        writer(out)
-        out.flush()
-        os.fsync(out.fileno())
-        size_bytes = os.fstat(out.fileno()).st_size
-        if size_bytes > self._quota_bytes:
-            raise ArtifactTooLargeError(size_bytes, self._quota_bytes)
-        return _Part(name, path)
+            part = held.enter_context(_Part(self._folder / f"{name}.{secrets.token_hex(8)}{_PART}", name))
+        writer(part.out)
+        part.sync()
+        if part.size_bytes > self._quota_bytes:
+            raise ArtifactTooLargeError(part.size_bytes, self._quota_bytes)
+        return part
 
     def _named(self, part: "_Part") -> Artifact:
-        if self.find(part.name) is None:
-            part.path.replace(self._folder / part.name)
-        return self._touched(part.name)
+        name = part.final_name
+        if self.find(name) is not None:
+            return self._touched(name)
+        now_ms = self._now_ms()
+        _set_used(part.out.fileno(), now_ms)
+        part.rename(self._folder / name)
+        return Artifact(name, part.size_bytes, now_ms + self._ttl_ms)
 
     def _touched(self, name: str) -> Artifact:
         path = self._folder / name
         now_ms = self._now_ms()
-        os.utime(path, ns=(now_ms * 1_000_000, now_ms * 1_000_000))
+        _set_used(path, now_ms)
         return Artifact(name, path.stat().st_size, now_ms + self._ttl_ms)
 
     def _remove_expired(self, aged: list[tuple[int, int, Path]]) -> int:
@@ -205,7 +204,7 @@ class FolderArtifacts:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep every other thread and process from naming, touching and removing artifacts meanwhile."""
-        lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(f"{self._folder}/{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -213,27 +212,55 @@ class FolderArtifacts:
             os.close(lock)
 
 
-@dataclass(frozen=True, slots=True)
 class _Part:
-    """A file that is whole, and does not have its name yet."""
+    """A file that is left only if it is given its name; locked as long as its writer lives, even when that is killed.
 
-    name: str
-    path: Path
+    Attributes:
+        out: Where its bytes are written.
+        final_name: Its name to be.
+        size_bytes: How long it is, once it is on the disk.
+    """
+
+    def __init__(self, path: Path, final_name: str) -> None:
+        self.out = path.open("xb")
+        fcntl.flock(self.out, fcntl.LOCK_EX)
+        self.final_name = final_name
+        self.size_bytes = 0
+        self._path = path
+        self._is_named = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        try:
+            self.out.close()
+        finally:
+            if not self._is_named:
+                self._path.unlink(missing_ok=True)
+
+    def sync(self) -> None:
+        """Return once everything is on the disk."""
+        self.out.flush()
+        os.fsync(self.out.fileno())
+        self.size_bytes = os.fstat(self.out.fileno()).st_size
+
+    def rename(self, path: Path) -> None:
+        """Give it its name."""
+        self._path.replace(path)
+        self._is_named = True
 
 
 def _used_at_ms(path: Path) -> int:
     return path.stat().st_mtime_ns // 1_000_000
 
 
+def _set_used(file: Path | int, at_ms: int) -> None:
+    os.utime(file, ns=(at_ms * 1_000_000, at_ms * 1_000_000))
+
+
 def _write_all(data: bytes, out: BinaryIO) -> None:
     out.write(data)
-
-
-def _create_held(part: Path) -> BinaryIO:
-    """Create a file that is locked as long as its writer lives: the kernel lets go even after kill -9."""
-    out = part.open("xb")
-    fcntl.flock(out, fcntl.LOCK_EX)
-    return out
 
 
 def _remove_if_abandoned(part: Path) -> bool:
