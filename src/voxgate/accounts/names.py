@@ -65,7 +65,10 @@ def find_email_fault(email: str) -> str | None:
 
 def clean_label(text: str, *, limit: int) -> str:
     """Return at most ``limit`` printable characters of a text that is only ever shown, such as a User-Agent."""
-    return "".join(character for character in text[: limit * 4] if _is_printable(character))[:limit]
+    text = text[: limit * 4]
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(character for character in text if _is_printable(character))
+    return text[:limit]
 
 
 def _is_name_character(character: str) -> bool:
