@@ -106,10 +106,11 @@ class Postgres:
         self._process.wait(60)
 
     def crash(self):
-        """Kill one of its processes, after which it ends every session and recovers by itself."""
-        (pid,) = self.run("SELECT pg_backend_pid()")[0]
-        victim = next(each for each in self._pids() if each not in {self._process.pid, pid})
-        os.kill(victim, signal.SIGKILL)
+        """Kill one of its processes; returns when it has ended every session, and begins to recover by itself."""
+        with contextlib.closing(self.connect()) as watching:
+            victim = next(each for each in self._pids() if each not in {self._process.pid, watching.info.backend_pid})
+            os.kill(victim, signal.SIGKILL)
+            eventually(lambda: has_ended(watching), "the end of every session")
 
     def pause(self):
         """Let it hang: connections are taken and nothing is answered."""
@@ -169,6 +170,15 @@ def running_postgres():
         if server is not None:
             server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def has_ended(connection):
+    """Say whether the server has ended a session."""
+    try:
+        connection.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 def _find_user():
