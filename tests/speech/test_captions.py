@@ -102,6 +102,16 @@ def test_captions_survive_being_written_down(synthesizer):
 
 
 @pytest.mark.parametrize(
+    "times", [((0.0, 0.5), (0.5, 1.0)), ((0.1, 0.5), (0.7, 1.0)), ((0.1, 0.5), (0.4, 1.0)), ((0.0, 0.0), (0.0, 1.0))]
+)
+def test_each_word_keeps_its_own_times(times):
+    """Whether it begins where the last one ends, after a pause, or before that."""
+    words = tuple(CaptionWord(f"word{start}", index, start, end) for index, (start, end) in enumerate(times))
+    captions = Captions(1.0, (CaptionSegment("words", 0.0, 1.0, words),))
+    assert Captions.from_json(captions.to_json()) == captions
+
+
+@pytest.mark.parametrize(
     ("words", "texts"),
     [
         ([Word(0, 0.0), Word(4, 0.3), Word(8, 0.6)], ["one", "two", "three"]),

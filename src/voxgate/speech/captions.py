@@ -52,11 +52,12 @@ class CaptionSegment:
     def to_json(self) -> str:
         """Write it down, its times in milliseconds' precision."""
         # By hand, because to make objects of every word and round them takes three times as long.
-        words = [
-            f'{{"text":{_quoted(word.text)},"offset":{word.offset}'
-            f',"start_s":{word.start_s:.3f},"end_s":{word.end_s:.3f}}}'
-            for word in self.words
-        ]
+        words, time_s, written = [], self.start_s, f"{self.start_s:.3f}"
+        for word in self.words:
+            # A word mostly begins when the one before it ends, and then the time stands there already.
+            start = written if word.start_s == time_s else f"{word.start_s:.3f}"
+            time_s, written = word.end_s, f"{word.end_s:.3f}"
+            words.append(f'{{"text":{_quoted(word.text)},"offset":{word.offset},"start_s":{start},"end_s":{written}}}')
         times = f'"start_s":{self.start_s:.3f},"end_s":{self.end_s:.3f}'
         return f'{{"text":{_quoted(self.text)},{times},"words":[{",".join(words)}]}}'
 
