@@ -110,8 +110,6 @@ CREATE INDEX ix_security_events_name ON security_events (name);
 
 CREATE INDEX ix_security_events_who ON security_events (who);
 
-CREATE INDEX ix_job_unfinished ON job (owner, state);
-
 CREATE INDEX ix_job_turn ON job (owner, started_at_ms);
 
 CREATE INDEX ix_job_reserved ON job (state) WHERE reserved IS NOT NULL;
@@ -122,4 +120,4 @@ CREATE INDEX ix_job_claim ON job (state, owner, attempts, created_at_ms, id, lea
 
 CREATE INDEX ix_job_lease ON job (state, lease_until_ms, attempts);
 
-INSERT INTO alembic_version VALUES ('0009')
+INSERT INTO alembic_version VALUES ('0010')

@@ -61,12 +61,12 @@ job = Table(
     # Not empty as long as something may have to be given back.
     Column("reserved", Text),
     Column("idempotency_key", String(255)),
-    # The claim looks up here what waits of an owner, the oldest first, its owner's bound, and what it is equal to.
+    # The claim looks up here what waits of an owner, the oldest first, its owner's bound, and what it is equal to; and
+    # a request how much of its owner waits and runs.
     Index(
         "ix_job_claim", "state", "owner", "attempts", "created_at_ms", "id", "lease_until_ms", "at_once", "fingerprint"
     ),
     Index("ix_job_lease", "state", "lease_until_ms", "attempts"),
-    Index("ix_job_unfinished", "owner", "state"),
     Index("ix_job_turn", "owner", "started_at_ms"),
     Index("ix_job_reserved", "state"),
     Index("ix_job_key", "owner", "idempotency_key"),
