@@ -50,7 +50,7 @@ def test_to_look_after_accounts_takes_no_web_server(tmp_path):
 
 def test_to_serve_takes_no_more_than_is_set(tmp_path):
     """Neither the server nor its worker imports what another setting would need, or the first request for a page."""
-    served = Served(tmp_path / "data", settings={"PYTHONPROFILEIMPORTTIME": "1"})
+    served = Served(tmp_path / "data", settings={"PYTHONPROFILEIMPORTTIME": "1"}, is_typed=True)
     try:
         assert served.api.get("/healthz").status == 200
         assert served.stop() == 0

@@ -63,7 +63,7 @@ def test_the_service_leaves_jobs_to_workers_that_share_them(serve, house, member
     jobs = submit(member)
     assert not house.engines
     assert events_of(house, "tts_job_finished") == []
-    workers = [serve.work() for _ in range(2)]
+    workers = [serve.work(is_typed=True) for _ in range(2)]
     assert_each_is_spoken_once(house, member, jobs)
     assert all(worker.engines for worker in workers)
     assert [worker.stop() for worker in workers] == [0, 0]

@@ -5,11 +5,13 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from tests.support.calls import Api
+from tests.support.forked import Forked
 from tests.support.waiting import eventually
 
 LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
@@ -29,26 +31,22 @@ class Process:
         arguments: What is run, without the data folder.
         data: Data folder; several services may share one.
         settings: Environment variables beside the few that every program needs.
+        is_typed: Begin with Python itself, as what is typed does, and not where everything is imported.
     """
 
-    def __init__(self, *arguments: str, data: Path, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *arguments: str, data: Path, settings: dict[str, str] | None = None, is_typed: bool = False
+    ) -> None:
         self.data = data
         self.database_url = f"sqlite:///{data / 'voxgate.db'}"
         self._has_ended = False
         self._home = data.parent / f"{data.name}-home"
         self._home.mkdir(exist_ok=True)
         self._environment = {"PATH": os.environ["PATH"], "HOME": str(self._home), "LANG": "C.UTF-8", **(settings or {})}
-        self._stdout, self._stderr = (self._new_file(name) for name in ("stdout", "stderr"))
-        with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
-            self._process = subprocess.Popen(
-                [*COMMAND, *arguments, "--data", str(data)],
-                env=self._environment,
-                cwd=self._home,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-            )
+        files = self._new_files()
+        _, self._stdout, self._stderr = files
+        arguments = (*arguments, "--data", str(data))
+        self._process = self._type(arguments, files) if is_typed else self._fork(arguments, files)
 
     @property
     def output(self) -> str:
@@ -68,22 +66,15 @@ class Process:
     @property
     def engines(self) -> list[int]:
         """The living engine processes."""
-        return [pid for pid in self.pids if b"espeak" in _command_of(pid)]
+        return [pid for pid in self.pids if b"espeak_worker" in _command_of(pid)]
 
     def run(self, *arguments: str, stdin: str = "") -> str:
         """Run another command on the same data folder and return what it prints; it must succeed."""
-        done = subprocess.run(
-            [*COMMAND, *arguments, "--data", str(self.data)],
-            env=self._environment,
-            cwd=self._home,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        files = given, stdout, stderr = self._new_files()
+        given.write_text(stdin)
+        status = self._fork((*arguments, "--data", str(self.data)), files).wait(timeout=90)
+        assert status == 0, stderr.read_text()
+        return stdout.read_text()
 
     def stop(self) -> int:
         """Ask it to stop, as a service manager does; returns its exit status once every process has ended."""
@@ -104,8 +95,28 @@ class Process:
         eventually(lambda: not self.pids, "the end of every process")
         self._has_ended = True  # from now on another program may have its number
 
-    def _new_file(self, name: str) -> Path:
-        return self._home / f"{name}{len(list(self._home.glob(f'{name}*')))}.txt"
+    def _fork(self, arguments: tuple[str, ...], files: list[Path]) -> Forked:
+        return Forked(arguments, environment=self._environment, folder=self._home, files=files)
+
+    def _type(self, arguments: tuple[str, ...], files: list[Path]) -> subprocess.Popen:
+        with files[0].open("rb") as stdin, files[1].open("wb") as stdout, files[2].open("wb") as stderr:
+            return subprocess.Popen(
+                [*COMMAND, *arguments],
+                env=self._environment,
+                cwd=self._home,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+
+    def _new_files(self) -> list[Path]:
+        """Make what one command reads, and writes as output and as errors."""
+        folder = Path(tempfile.mkdtemp(dir=self._home))
+        files = [folder / name for name in ("stdin", "stdout", "stderr")]
+        for file in files:
+            file.touch()
+        return files
 
 
 class Served(Process):
@@ -115,10 +126,14 @@ class Served(Process):
         data: Data folder.
         workers: Server processes.
         settings: Environment variables.
+        is_typed: As `Process` has it.
     """
 
-    def __init__(self, data: Path, *, workers: int = 1, settings: dict[str, str] | None = None) -> None:
-        super().__init__("serve", "--port", "0", "--workers", str(workers), data=data, settings=settings)
+    def __init__(
+        self, data: Path, *, workers: int = 1, settings: dict[str, str] | None = None, is_typed: bool = False
+    ) -> None:
+        arguments = ("serve", "--port", "0", "--workers", str(workers))
+        super().__init__(*arguments, data=data, settings=settings, is_typed=is_typed)
 
     @property
     def api(self) -> Api:
@@ -162,10 +177,11 @@ class Starter:
         self._started.append(served)
         return served
 
-    def work(self, data: str = "data", *, jobs: int = 1, **settings: str) -> Process:
+    def work(self, data: str = "data", *, jobs: int = 1, is_typed: bool = False, **settings: str) -> Process:
         """Start a worker."""
         given = self._find_database(data) | settings
-        worker = Process("worker", "--jobs", str(jobs), data=self._folder / data, settings=given)
+        arguments = ("worker", "--jobs", str(jobs))
+        worker = Process(*arguments, data=self._folder / data, settings=given, is_typed=is_typed)
         self._started.append(worker)
         return worker
 
