@@ -39,9 +39,10 @@ class Forked:
 
     def __init__(self, arguments, *, environment, folder, files):
         told, telling = _context.Pipe(duplex=False)
-        with told, telling:
-            self._process = _context.Process(target=_become, args=(arguments, environment, folder, files, telling))
-            self._process.start()
+        with told:
+            with telling:
+                self._process = _context.Process(target=_become, args=(arguments, environment, folder, files, telling))
+                self._process.start()
             told.recv()  # before it leads a session, a signal to its group would not reach it
         self.pid = self._process.pid
         # Who holds it sees to its end: it is not waited for when the tests end, nor looked at by other threads.
