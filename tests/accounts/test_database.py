@@ -253,6 +253,19 @@ class TestTransactions:
             assert session.execute(text("PRAGMA synchronous")).scalar() == 2
             assert session.execute(text("PRAGMA journal_mode")).scalar() == "wal"
 
+    @ON_A_FILE
+    def test_connection_that_was_used_last_comes_first(self, database):
+        """However many are idle: SQLite throws away what it has read whenever another connection has written."""
+        idle = [database.engine.raw_connection() for _ in range(3)]
+        for connection in idle:
+            connection.close()
+        used = set()
+        for _ in range(3):
+            with database.session() as session:
+                used.add(session.connection().connection.dbapi_connection)
+                session.execute(text("PRAGMA user_version"))
+        assert len(used) == 1
+
     def test_error_texts_hide_what_was_written(self, database):
         """An error that reaches the log carries no password hash."""
         add_user(database, "secret-hash")

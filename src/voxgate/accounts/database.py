@@ -148,7 +148,14 @@ def _create_engine(url: URL, *, budget_s: float) -> Engine:
     # Parameters are hidden because error texts reach the log, and parameters hold password hashes.
     try:
         if url.get_backend_name() == "sqlite":
-            engine = create_engine(url, hide_parameters=True, poolclass=ClosingPool, pool_timeout=budget_s)
+            engine = create_engine(
+                url,
+                hide_parameters=True,
+                poolclass=ClosingPool,
+                pool_timeout=budget_s,
+                # The one that was used last comes first: it alone need not read again what another has written.
+                pool_use_lifo=True,
+            )
             _prepare_sqlite(engine, budget_s=budget_s)
             return engine
         from voxgate.accounts.postgres import create_postgres_engine  # noqa: PLC0415 -- its driver is an extra
