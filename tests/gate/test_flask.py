@@ -660,6 +660,13 @@ def test_policies_nearest_to_exhaustion_are_announced():
     }
 
 
+@pytest.mark.parametrize("used", [0, 10])
+def test_of_limits_that_are_equally_spent_the_first_are_announced(used):
+    """In the order in which the operator has written them."""
+    readings = [Reading(Limit(name, 10, 60), used, 60_000) for name in "abc"]
+    assert dict(limit_headers(readings))["RateLimit-Policy"] == '"a";q=10;w=60, "b";q=10;w=60'
+
+
 def test_limit_of_what_runs_at_once_is_announced_as_such():
     """The draft's own unit for it."""
     reading = Reading(parse_limits("2 at once", name="slots")[0], 1, 0)

@@ -14,7 +14,7 @@ from voxgate.gate.errors import PROBLEMS, Problem, Refusal
 from voxgate.gate.limits import Limit, LimitKind
 
 PROBLEM_TYPE = "application/problem+json"
-# The draft asks for the policies that are nearest to exhaustion, not for all.
+# The draft asks for the policies that are nearest to exhaustion, not for all; two of them.
 _ANNOUNCED = 2
 REQUEST_ID_CHARACTERS = 32
 """Length of the ids that are made here."""
@@ -130,31 +130,42 @@ def limit_headers(readings: Sequence[Reading]) -> list[Header]:
     if not readings:
         return []
     if len(readings) > _ANNOUNCED:
-        # By the share that is spent, greatest first; where it is the same the order stays.
-        shares = [(-used / limit.quota, place) for place, (limit, used, _) in enumerate(readings)]
-        shares.sort()
-        readings = [readings[place] for _, place in shares[:_ANNOUNCED]]
+        readings = _nearest_to_exhaustion(readings)
     policies, states = [], []
     for limit, used, next_free_ms in readings:
         kept = _announced.get(id(limit))
-        # The limit is held as well, so that its id cannot become another's.
-        _, policy, name = kept if kept is not None and kept[0] is limit else _announce(limit)
-        remaining = limit.quota - used  # reading.remaining, without a call on every answer
-        policies.append(policy)
-        states.append(f"{name};r={max(0, remaining)};t={-(-next_free_ms // 1000)}")
+        if kept is None or kept[0] is not limit:
+            kept = _announce(limit)
+        remaining = limit.quota - used if used < limit.quota else 0  # without a call on every answer
+        policies.append(kept[1])
+        states.append(f"{kept[2]}{remaining};t={-(-next_free_ms // 1000)}")
     if len(policies) == 1:
         return [("RateLimit-Policy", policies[0]), ("RateLimit", states[0])]
     return [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(states))]
 
 
+def _nearest_to_exhaustion(readings: Sequence[Reading]) -> list[Reading]:
+    """Return the two readings with the greatest spent share, that first; of equal ones those that come first."""
+    first = second = readings[0]
+    first_share = second_share = -1.0
+    for reading in readings:
+        share = reading[1] / reading[0].quota  # by place: names of a tuple take a call each
+        if share > first_share:
+            second, second_share = first, first_share
+            first, first_share = reading, share
+        elif share > second_share:
+            second, second_share = reading, share
+    return [first, second]
+
+
 def _announce(limit: Limit) -> tuple[Limit, str, str]:
-    """Return a limit with its policy and its name as they are written, and keep them."""
+    """Return a limit with its policy and how its state begins, as they are written, and keep them."""
     measure = _AT_ONCE if limit.kind is LimitKind.AT_ONCE else f";w={limit.window_s}"
-    name = f'"{limit.name}"'
-    policy = f"{name};q={limit.quota}{measure}"
+    policy = f'"{limit.name}";q={limit.quota}{measure}'
     if len(_announced) >= _MAX_KEPT:
         _announced.clear()
-    kept = _announced[id(limit)] = (limit, policy, name)
+    # The limit is held as well, so that its id cannot become another's.
+    kept = _announced[id(limit)] = (limit, policy, f'"{limit.name}";r=')
     return kept
 
 

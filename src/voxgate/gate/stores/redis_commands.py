@@ -14,9 +14,13 @@ from voxgate.gate.stores.redis_scripts import DECIDE, Argument, Call
 
 # What a credential asks on a route is about 2 KiB; beyond this many all are written anew.
 _MAX_KEPT = 4096
-_ALLOWED = b""
-# Reading(...) goes through a function of Python, for every limit of every answer.
+# Code, tier and scopes.
+_HEAD = 3
+# Named tuples are made by functions of Python, and one would be called for every limit of every answer.
 _make_reading: Callable[[tuple[Limit, int, int]], Reading] = partial(tuple.__new__, Reading)
+_make_decision: Callable[[tuple[Principal | None, None, tuple[Reading, ...], bool]], Decision] = partial(
+    tuple.__new__, Decision
+)
 
 
 class Asked:
@@ -29,37 +33,29 @@ class Asked:
         call: The call of the script.
     """
 
-    __slots__ = ("_length", "_limits", "_principal", "_scopes", "_subject", "_tier", "call", "plan", "query")
+    __slots__ = ("_last", "_subject", "call", "plan", "query")
 
     def __init__(self, query: Query, subject: str, *, plan: Plan, call: Call) -> None:
         self.query = query
         self.plan = plan
         self.call = call
         self._subject = subject
-        self._tier: object = None
-        self._scopes: object = None
-        self._limits: tuple[Limit, ...] = ()
-        self._length = 0
-        self._principal: Principal | None = None
+        # In one piece, because another thread may ask the same.
+        self._last: tuple[list[object] | None, int, tuple[Limit, ...], Principal | None] = (None, 0, (), None)
 
     def read(self, answer: Any) -> Decision | Unknown | Changed:  # noqa: ANN401 -- whatever came
         """Return what an answer says; raises one of MISREAD for what is none."""
-        if (
-            answer[0] == _ALLOWED
-            and answer[1] == self._tier
-            and answer[2] == self._scopes
-            and len(answer) == self._length
-            and not any(answer[FIRST_READING + 2 :: 3])  # nothing that must be waited for
-        ):
-            used, next_free_ms = map(int, answer[FIRST_READING::3]), map(int, answer[FIRST_READING + 1 :: 3])
-            return Decision(
-                self._principal, None, tuple(map(_make_reading, zip(self._limits, used, next_free_ms, strict=True)))
-            )
+        head, length, limits, principal = self._last
+        if answer[:_HEAD] == head and len(answer) == length and not any(answer[FIRST_READING + 2 :: 3]):
+            # Allowed as before, and nothing must be waited for. What is no number cannot be added up.
+            sum(answer[FIRST_READING:])
+            used, next_free_ms = answer[FIRST_READING::3], answer[FIRST_READING + 1 :: 3]
+            figures = zip(limits, used, next_free_ms)  # noqa: B905 -- as long as the answer; each word costs
+            return _make_decision((principal, None, tuple(map(_make_reading, figures)), False))
         decision = read_decision(answer, self.query, self._subject)
         if isinstance(decision, Decision) and decision.refusal is None:
-            self._tier, self._scopes, self._principal = answer[1], answer[2], decision.principal
-            self._limits = tuple([reading.limit for reading in decision.readings])
-            self._length = FIRST_READING + 3 * len(self._limits)
+            limits = tuple([reading.limit for reading in decision.readings])
+            self._last = answer[:_HEAD], FIRST_READING + 3 * len(limits), limits, decision.principal
         return decision
 
 
