@@ -1,7 +1,7 @@
 """What the doctor is told of the servers."""
 
-import time
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 from tests.support.proxies import proxied
@@ -59,7 +59,7 @@ def test_clock_that_differs_is_told(off_s, word):
 def test_slow_server_is_told(monkeypatch):
     """Every request waits for it once."""
     moments = iter([0, (MAX_LATENCY_MS + 1) / 1000])
-    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr("voxgate.gate.stores.redis_health.time", SimpleNamespace(monotonic=lambda: next(moments)))
     ((text, _),) = faults(Imitated())
     assert text == f"an answer takes {MAX_LATENCY_MS + 1:.1f} ms"
 
