@@ -24,6 +24,7 @@ from voxgate.speech.jobs.claiming import CLAIM_NEXT
 from voxgate.speech.jobs.prepared import Prepared
 from voxgate.speech.jobs.queue import JobQueue
 from voxgate.speech.jobs.rows import open_transaction
+from voxgate.speech.jobs.statements import SELECT_PACES
 from voxgate.speech.jobs.table import job as table
 from voxgate.speech.request import SpeechRequest
 
@@ -171,13 +172,28 @@ class TestLongQueue:
     def test_claim_looks_at_one_job_of_each_owner(self, engine, clock):
         """A claim takes no longer when an owner has many jobs waiting: SQLite takes as many steps as for a few."""
         queue = JobQueue(engine, now_ms=clock.now_ms)
-        few, many = (self._count_steps(engine, queue, jobs=jobs) for jobs in (3, 60))
-        assert many < few * 2
+        given = {"worker_id": "w", "now_ms": 2 * START_MS, "until_ms": 0, "max_attempts": 3}
+        steps = []
+        for jobs in (3, 60):
+            for _ in range(jobs):
+                submit(queue)
+            steps.append(self._count_steps(engine, CLAIM_NEXT, given))
+        assert steps[1] < steps[0] * 2
+
+    @ON_A_FILE
+    def test_pace_is_read_from_the_last_jobs_alone(self, engine, clock):
+        """Asked every second by a busy service, it takes no longer when many jobs are done."""
+        queue = JobQueue(engine, now_ms=clock.now_ms)
+        steps = []
+        for jobs in (3, 60):
+            for _ in range(jobs):
+                submit(queue)
+                queue.finish(queue.claim("w"), audio(clock.now_ms() + 1000))
+            steps.append(self._count_steps(engine, SELECT_PACES, {"count": 3}))
+        assert steps[1] < steps[0] * 2
 
     @staticmethod
-    def _count_steps(engine, queue, *, jobs):
-        for _ in range(jobs):
-            submit(queue)
+    def _count_steps(engine, statement, given):
         steps = 0
 
         def step():
@@ -186,9 +202,8 @@ class TestLongQueue:
 
         with engine.connect() as connection:
             driver = connection.connection.dbapi_connection
-            given = {"worker_id": "w", "now_ms": 2 * START_MS, "until_ms": 0, "max_attempts": 3}
             driver.set_progress_handler(step, 1)
-            assert connection.execute(CLAIM_NEXT.statement, given).one()
+            assert connection.execute(statement.statement, given).all()
             driver.set_progress_handler(None, 1)
             connection.rollback()
         return steps
