@@ -115,9 +115,10 @@ class Cluster:
         eventually(self.is_whole, "a whole cluster")
 
     def is_whole(self):
-        """Say whether every node knows the others and all slots are served."""
+        """Say whether every node knows the others, and of every slot whose it is; without it, it says it is well."""
         infos = [node.call("CLUSTER", "INFO").decode().splitlines() for node in self.nodes]
-        return all({"cluster_state:ok", "cluster_known_nodes:3"} <= set(info) for info in infos)
+        known = {"cluster_state:ok", "cluster_known_nodes:3", "cluster_slots_ok:16384"}
+        return all(known <= set(info) for info in infos)
 
     def call(self, *command):
         """Send one command to every node and return the answers."""
