@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except Obstacle as obstacle:
                 print(f"left out: {make.name}: {obstacle}")
         results = {name: _run(name, text, speakers, rounds=options.rounds) for name, text in TEXTS.items()}
-        rates = compare_rates(service, workers=options.workers, rounds=max(3, options.rounds // 3))
+        rates = compare_rates(service, workers=options.workers, rounds=max(3, options.rounds))
     print(f"\n{options.workers} engine processes; a thousand characters each: {rates.told()}")
     if options.json:
         found = {"texts": results, "rates": asdict(rates)}
