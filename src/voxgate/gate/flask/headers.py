@@ -149,7 +149,7 @@ def _nearest_to_exhaustion(readings: Sequence[Reading]) -> list[Reading]:
     first = second = readings[0]
     first_share = second_share = -1.0
     for reading in readings:
-        share = reading[1] / reading[0].quota  # by place: names of a tuple take a call each
+        share = reading.used / reading.limit.quota
         if share > first_share:
             second, second_share = first, first_share
             first, first_share = reading, share
