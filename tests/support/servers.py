@@ -115,7 +115,7 @@ class Cluster:
         eventually(self.is_whole, "a whole cluster")
 
     def is_whole(self):
-        """Say whether every node knows the others, and of every slot whose it is; without it, it says it is well."""
+        """Say whether every node knows the others and the owner of every slot; without the latter it says ok too."""
         infos = [node.call("CLUSTER", "INFO").decode().splitlines() for node in self.nodes]
         known = {"cluster_state:ok", "cluster_known_nodes:3", "cluster_slots_ok:16384"}
         return all(known <= set(info) for info in infos)
