@@ -13,8 +13,8 @@ from typing import Generic, TypeVar
 from voxgate.gate.clock import Clock
 from voxgate.gate.errors import Refusal
 
-# Changes of tier and limits made by other machines are seen after this time at the latest.
-MAX_AGE_MS = 1000
+# What other machines change of tiers and limits is seen within two seconds, the wait for the store included.
+MAX_AGE_MS = 1800
 # What ended stays ended, and a bad signature stays bad; only a clock that was wrong or a key that came late mends it.
 MAX_AGE_FOR_GOOD_MS = 10_000
 CAPACITY = 10_000
@@ -30,9 +30,9 @@ class Entry(Generic[T]):
 
     Attributes:
         value: What is to be answered.
-        noted_at_ms: When the decision began.
+        noted_at_ms: When it was refused.
         life_ms: How long it holds.
-        version: What the store's version was; another version drops the entry.
+        version: What the store's version was; under another one it does not hold.
     """
 
     value: T
@@ -62,22 +62,23 @@ class Memo(Generic[T]):
         """Return how many refusals are remembered."""
         return len(self._entries)
 
-    def recall(self, key: Hashable) -> tuple[T, int] | None:
+    def recall(self, key: Hashable) -> tuple[Entry[T], int] | None:
         """Return what is remembered of a key, and its age in milliseconds, while it holds; otherwise None."""
         entry = self._entries.get(key)
         if entry is None:
             return None
         age_ms = self._clock.now_ms() - entry.noted_at_ms
-        return (entry.value, age_ms) if 0 <= age_ms < entry.life_ms and entry.version == self._version() else None
+        return (entry, age_ms) if 0 <= age_ms < entry.life_ms and entry.version == self._version() else None
 
-    def remember(self, key: Hashable, refusal: Refusal, value: T) -> None:
-        """Keep a refusal that cannot change for a while; others are passed over."""
-        wait_ms = MAX_AGE_FOR_GOOD_MS if refusal.code in _FOR_GOOD else min(refusal.wait_ms, MAX_AGE_MS)
-        if wait_ms <= 0:
-            return
-        entry = Entry(value, self._clock.now_ms(), wait_ms, self._version())
+    def remember(self, key: Hashable, refusal: Refusal, value: T) -> Entry[T] | None:
+        """Keep a refusal that cannot change for a while, and return it as it is kept; others are passed over."""
+        life_ms = MAX_AGE_FOR_GOOD_MS if refusal.code in _FOR_GOOD else min(refusal.wait_ms, MAX_AGE_MS)
+        if life_ms <= 0:
+            return None
+        entry = Entry(value, self._clock.now_ms(), life_ms, self._version())
         with self._lock:
             self._entries.pop(key, None)
             if len(self._entries) >= self._capacity:
                 self._entries.popitem(last=False)
             self._entries[key] = entry
+        return entry

@@ -52,8 +52,8 @@ class Edge:
         key = _key_of(route)
         known = memo.recall(key)
         if known is not None:
-            decision, age_ms = known
-            return decision._replace(refusal=_aged(decision.refusal, age_ms))
+            entry, age_ms = known
+            return entry.value._replace(refusal=_aged(entry.value.refusal, age_ms))
         decision = gate.decide(route, path=target.path)
         if decision.refusal is not None:
             memo.remember(key, decision.refusal, decision)

@@ -2,12 +2,13 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from werkzeug.wsgi import ClosingIterator
 
 from voxgate.gate.admission import Admission
+from voxgate.gate.clock import Clock
 from voxgate.gate.decision import Decision, Query
 from voxgate.gate.errors import Refusal
 from voxgate.gate.flask import credentials, headers
@@ -15,6 +16,7 @@ from voxgate.gate.flask.browsers import Browsers
 from voxgate.gate.flask.cookies import SHOWN
 from voxgate.gate.flask.cors import VARY
 from voxgate.gate.flask.refusals import REQUEST_ID, BodyFilter, Writer, WrittenRefusal
+from voxgate.gate.flask.repeats import Repeats
 from voxgate.gate.flask.routes import RouteTable
 from voxgate.gate.memo import Memo
 from voxgate.gate.verifying import GuardedRoute
@@ -40,7 +42,7 @@ class Door:
     Args:
         inner: The application.
         admission: Decides.
-        memo: Remembers refusals.
+        clock: Source of time.
         table: Finds the rule of a request.
         browsers: Reads cookies, and writes CORS headers.
         body_filter: Changes the body of the gate's refusals, for routes that promise a form of their own.
@@ -51,14 +53,17 @@ class Door:
         inner: "WSGIApplication",
         *,
         admission: Admission,
-        memo: Memo[WrittenRefusal],
+        clock: Clock,
         table: RouteTable,
         browsers: Browsers,
         body_filter: BodyFilter | None = None,
     ) -> None:
         self._inner = inner
         self._admission = admission
-        self._memo = memo
+        version = admission.store.version
+        self._memo: Memo[WrittenRefusal] = Memo(clock=clock, version=version)
+        self.repeats = Repeats(clock=clock, version=version)
+        """Answers that are ready to be sent again."""
         self._table = table
         self._browsers = browsers
         self._cors = browsers.cors
@@ -67,34 +72,71 @@ class Door:
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a refusal at once, or let the application answer and complete its headers."""
-        # Where nothing is given, without a call; a remembered refusal takes no more steps than it must.
-        environ[REQUEST_ID] = headers.request_id(environ) if "HTTP_X_REQUEST_ID" in environ else next(headers.ids.new)
-        method = environ["REQUEST_METHOD"]
-        if method == "OPTIONS":
-            return self._answer_options(environ, start_response)
-        route = self._table.rule_for(method, environ.get("PATH_INFO", ""))
-        if route is None or route.rule.is_exempt:
-            return self._inner(environ, self._completed(environ, start_response, None))
-        if "HTTP_COOKIE" in environ:
-            self._browsers.cookies.present(environ, route.rule)
-        # A refusal is remembered for what was shown on this route, or for the address where nothing is asked for.
         # Python's keyed hash is enough of a name for what can only refuse; what can admit is named by SHA-256.
-        if route.rule.credentials:
-            get = environ.get
-            key = hash((id(route), get("HTTP_AUTHORIZATION"), get("HTTP_X_API_KEY"), get(SHOWN)))
-        else:
-            key = hash((id(route), environ.get("REMOTE_ADDR")))
-        known = self._memo.recall(key)
-        if known is not None:
-            is_usual = "HTTP_ORIGIN" not in environ and environ.get("wsgi.url_scheme") != "https"
-            also = self._usual if is_usual and not self._table.has_cors else self._beside(environ)
-            return known[0].send(environ, start_response, also=also, age_ms=known[1])
+        shown = hash((environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY")))
+        repeat = self.repeats.kept.get(shown)
+        if repeat is not None:
+            again = self.repeats.send(repeat, environ, start_response)
+            if again is not None:
+                return again
+        environ[REQUEST_ID] = headers.request_id(environ) if "HTTP_X_REQUEST_ID" in environ else next(headers.ids.new)
+        route = self._table.guarded(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
+        if route is None:
+            return self._pass(environ, start_response)
+        return self._guard(environ, start_response, route, shown=shown, is_known=repeat is not None)
+
+    def _pass(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+        """Let through what no rule guards, and answer preflights."""
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            return self._answer_options(environ, start_response)
+        return self._inner(environ, self._completed(environ, start_response, None))
+
+    def _guard(
+        self,
+        environ: dict[str, Any],
+        start_response: "StartResponse",
+        route: GuardedRoute,
+        *,
+        shown: int,
+        is_known: bool,
+    ) -> Iterable[bytes]:
+        """Decide a request under the rule of its route.
+
+        Args:
+            environ: The request.
+            start_response: Takes status and headers.
+            route: Where it goes.
+            shown: Names the credential in its headers.
+            is_known: Whether that has been refused here.
+        """
+        if is_known or "HTTP_COOKIE" in environ or not route.rule.credentials:
+            again = self._refuse_again(environ, start_response, route, shown=shown)
+            if again is not None:
+                return again
         decision = self.decide(environ, route, remembers=True)
         if decision.refusal is not None:
-            return self.refuse(environ, start_response, decision, key=key)
+            written, also = self._write(environ, decision), self._beside(environ)
+            entry = self._memo.remember(_key_of(environ, route, shown), decision.refusal, written)
+            if entry is not None and route.rule.credentials:
+                self.repeats.keep(shown, environ, entry, also=also, age_ms=0)
+            return written.send(environ, start_response, also=also)
         environ[VISIT] = Visit(route, decision)
         answer = self._inner(environ, self._completed(environ, start_response, decision))
         return self._releasing(environ, answer) if _LEASE in environ else answer
+
+    def _refuse_again(
+        self, environ: dict[str, Any], start_response: "StartResponse", route: GuardedRoute, *, shown: int
+    ) -> Iterable[bytes] | None:
+        """Send what the memo remembers, and have the answer ready for the next request like this one."""
+        if "HTTP_COOKIE" in environ:
+            self._browsers.cookies.present(environ, route.rule)
+        known = self._memo.recall(_key_of(environ, route, shown))
+        if known is None:
+            return None
+        (entry, age_ms), also = known, self._beside(environ)
+        if route.rule.credentials:
+            self.repeats.keep(shown, environ, entry, also=also, age_ms=age_ms)
+        return entry.value.send(environ, start_response, also=also, age_ms=age_ms)
 
     def decide(self, environ: dict[str, Any], route: GuardedRoute, *, remembers: bool = False) -> Decision:
         """Decide the request under a route's rule; what is proven of the route is remembered when it is to last."""
@@ -121,22 +163,13 @@ class Door:
             route, query, address=address, endpoint=endpoint, request_id=request_id, lease_id=lease_id
         )
 
-    def refuse(
-        self,
-        environ: dict[str, Any],
-        start_response: "StartResponse",
-        decision: Decision,
-        *,
-        key: Hashable | None = None,
-    ) -> Iterable[bytes]:
-        """Answer a refusal as a problem document; under the key it is remembered."""
-        refusal = decision.refusal
-        assert refusal is not None  # noqa: S101 -- the caller's promise, for the type checker
-        path = environ.get("PATH_INFO", "")
-        written = self._writer.write(refusal, decision.readings, path=path)
-        if key is not None:
-            self._memo.remember(key, refusal, written)
-        return written.send(environ, start_response, also=self._beside(environ))
+    def refuse(self, environ: dict[str, Any], start_response: "StartResponse", decision: Decision) -> Iterable[bytes]:
+        """Answer a refusal as a problem document."""
+        return self._write(environ, decision).send(environ, start_response, also=self._beside(environ))
+
+    def _write(self, environ: dict[str, Any], decision: Decision) -> WrittenRefusal:
+        assert decision.refusal is not None  # noqa: S101 -- the callers' promise, for the type checker
+        return self._writer.write(decision.refusal, decision.readings, path=environ.get("PATH_INFO", ""))
 
     def _releasing(self, environ: dict[str, Any], answer: Iterable[bytes]) -> Iterable[bytes]:
         """Return the answer, and give back at its end what limits ``at once`` hold for it."""
@@ -192,3 +225,10 @@ class Door:
             return start_response(status, complete, exc_info) if exc_info else start_response(status, complete)
 
         return start
+
+
+def _key_of(environ: dict[str, Any], route: GuardedRoute, shown: int) -> int:
+    """Return what a refusal is remembered by: what was shown on this route, or the address where nothing is asked."""
+    if route.rule.credentials:
+        return hash((id(route), shown, environ.get(SHOWN)))
+    return hash((id(route), environ.get("REMOTE_ADDR")))

@@ -29,7 +29,6 @@ from voxgate.gate.flask.sessions import BrowserSessions
 from voxgate.gate.flask.state import EXTENSION, State, state_of
 from voxgate.gate.flask.terms import ForBrowsers, read_browsers, read_kinds, words
 from voxgate.gate.issuing import Issuer
-from voxgate.gate.memo import Memo
 from voxgate.gate.stores import open_store
 from voxgate.gate.stores.base import Directory, Store
 from voxgate.gate.tiers import BOTH, Rule
@@ -111,7 +110,7 @@ class Gate(BrowserSessions):
         door = Door(
             app.wsgi_app,
             admission=admission,
-            memo=Memo(clock=clock, version=admission.store.version),
+            clock=clock,
             table=table,
             browsers=browsers,
             body_filter=parts.body_filter,

@@ -24,7 +24,8 @@ _ID_MARK = "\x00id\x00"
 _ID_BYTES = headers.write_body({"": _ID_MARK})[5:-3]
 # For one wait: the headers, what of the body stands around the id, and how long the body is with an id of ours, so
 # that this number is not written anew each time.
-_Form = tuple[tuple[Header, ...], list[bytes], int, Header]
+Form = tuple[tuple[Header, ...], list[bytes], int, Header]
+_NEVER_MS = 1 << 62
 # Refusals that say nothing of a moment, such as that of a token that is not one, are few and come often.
 _MAX_KEPT = 256
 
@@ -39,14 +40,15 @@ class WrittenRefusal:
         refusal: What is refused; its wait is the one in the body.
     """
 
-    __slots__ = ("_body", "_forms", "_own", "_refusal", "_status")
+    __slots__ = ("_body", "_forms", "_own", "_refusal", "status")
 
     def __init__(self, status: str, own: Iterable[Header], *, body: bytes, refusal: Refusal) -> None:
-        self._status = status
+        self.status = status
+        """Status line."""
         self._own = tuple(own)
         self._body = body
         self._refusal = refusal
-        self._forms: dict[int | None, _Form] = {}
+        self._forms: dict[int | None, Form] = {}
 
     def send(
         self,
@@ -55,7 +57,7 @@ class WrittenRefusal:
         *,
         also: Iterable[Header],
         age_ms: int = 0,
-    ) -> Iterable[bytes]:
+    ) -> list[bytes]:
         """Answer one request.
 
         Args:
@@ -64,23 +66,27 @@ class WrittenRefusal:
             also: Headers that this request gets beside those of the refusal.
             age_ms: How long ago the decision was made, in milliseconds.
         """
-        refusal = self._refusal
-        retry_after_s = refusal.retry_after_s
-        if age_ms and refusal.wait_ms:
-            retry_after_s = max(1, (refusal.wait_ms - age_ms + 999) // 1000)
-        form = self._forms.get(retry_after_s)
-        if form is None:
-            form = self._forms[retry_after_s] = self._write(retry_after_s)
-        own, around, usual_bytes, length = form
+        (own, around, usual_bytes, length), _ = self.form(age_ms)
         request_id = environ[REQUEST_ID]
         body = request_id.encode().join(around)
         if len(body) != usual_bytes:
             length = _length(len(body))
-        start_response(self._status, [*own, *also, ("X-Request-ID", request_id), length])
+        start_response(self.status, [*own, *also, ("X-Request-ID", request_id), length])
         # A list is whole: servers send it at once, where they walk through every other iterable (granian: 10 us).
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
-    def _write(self, retry_after_s: int | None) -> "_Form":
+    def form(self, age_ms: int) -> tuple[Form, int]:
+        """Return what is sent at an age in milliseconds, and the age from which the wait that it tells is too long."""
+        wait_ms, retry_after_s, due_ms = self._refusal.wait_ms, self._refusal.retry_after_s, _NEVER_MS
+        if wait_ms:
+            retry_after_s = max(1, -((age_ms - wait_ms) // 1000))
+            due_ms = wait_ms - 1000 * (retry_after_s - 1)
+        form = self._forms.get(retry_after_s)
+        if form is None:
+            form = self._forms[retry_after_s] = self._write(retry_after_s)
+        return form, due_ms
+
+    def _write(self, retry_after_s: int | None) -> Form:
         own, body = self._own, self._body
         if retry_after_s is not None:
             own = (*own, ("Retry-After", str(retry_after_s)))

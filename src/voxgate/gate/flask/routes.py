@@ -46,7 +46,8 @@ class RouteTable:
         self._prepared: dict[str, GuardedRoute | None] = {}
         self.rule_for = functools.lru_cache(_REMEMBERED_PATHS)(self._find)
         """Returns the guarded route of a method and a path as WSGI gives it, or None where no rule stands."""
-
+        self.guarded = functools.lru_cache(_REMEMBERED_PATHS)(self._find_guarded)
+        """Returns the same where the door must decide: None for exempt routes and for OPTIONS, which asks what is."""
         self.methods_for = functools.lru_cache(_REMEMBERED_PATHS)(self._find_methods)
         """Returns every method of the route that a method and a path lead to; none where nothing is found."""
         self.find = functools.lru_cache(_REMEMBERED_PATHS)(self._match)
@@ -74,6 +75,10 @@ class RouteTable:
     def _find(self, method: str, path_info: str) -> GuardedRoute | None:
         rule = self.find(method, path_info)
         return None if rule is None else self.route_of(str(rule.endpoint))
+
+    def _find_guarded(self, method: str, path_info: str) -> GuardedRoute | None:
+        route = None if method == "OPTIONS" else self._find(method, path_info)
+        return None if route is None or route.rule.is_exempt else route
 
     def _find_methods(self, method: str, path_info: str) -> tuple[str, ...]:
         rule = self.find(method, path_info)

@@ -1,6 +1,6 @@
 """What a store of the gate must do: the protocol, and the directory that knows what a store forgot."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from voxgate.gate.decision import (
@@ -85,10 +85,12 @@ class Store(Protocol):
         """Forget every counter of a partition; returns how many there were."""
         ...
 
-    def version(self) -> object:
-        """Return what differs as soon as another process may have changed something; 0 where that cannot be told.
+    @property
+    def version(self) -> Callable[[], object] | None:
+        """Returns what differs as soon as any process has changed something that may lift a refusal.
 
-        Answers from this process alone and as cheaply as can be: refusals that are remembered ask for it.
+        It asks nobody, and as cheaply as can be, because refusals that are remembered ask for it; None where it cannot
+        be told.
         """
         ...
 

@@ -57,6 +57,8 @@ class RedisStore:
         self._commands = Commands(self._keys, is_cluster=link.is_cluster)
         # Whose a session or key is never changes.
         self._subjects: dict[tuple[str, str], str] = {}
+        self.version: Callable[[], object] | None = None
+        """What other machines change is not seen without a call."""
         self._noted: frozenset[bytes] = frozenset()
         self._note_again_at_s = 0.0
 
@@ -152,10 +154,6 @@ class RedisStore:
             self._link.call("UNLINK", *names[first : first + _BATCH]) for first in range(0, len(names), _BATCH)
         ]
         return self._understand(lambda: int(sum(counts)))
-
-    def version(self) -> int:
-        """Return 0: what other machines change is not seen without a call."""
-        return 0
 
     def ping(self) -> None:
         """Return when the store can decide: a replica, or a server that cannot write, answers and is of no use."""

@@ -28,10 +28,12 @@ class WatchedStore:
         self.refund = inner.refund
         self.ping = inner.ping
         self.close = inner.close
+        self._version = inner.version
 
     def version(self) -> object:
         """Return what differs as soon as something has changed that may lift a refusal."""
-        return self._changes, self._inner.version()
+        shared = self._version
+        return self._changes if shared is None else shared()
 
     def has_ended(self, record_id: str) -> bool:
         """Tell whether this process has ended a session or key or disabled an account, though the store be away."""
