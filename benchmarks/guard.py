@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./dev bench guard", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here, too")
-    parser.add_argument("--rounds", type=int, default=7, help="rounds per scenario (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of a round (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=21, help="rounds per scenario (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a round (default: %(default)s)")
     parser.add_argument("--only", type=_names(SCENARIOS), default=scenarios.DEFAULT, metavar="SCENARIO,...")
     parser.add_argument("--targets", type=_names(TARGETS), default=DEFAULT, metavar="TARGET,...")
     parser.add_argument("--check", action="store_true", help="fail when a goal is missed")

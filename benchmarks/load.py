@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import re
 import select
 import socket
 import subprocess
@@ -10,13 +9,15 @@ import sys
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 CONNECTIONS = 8
 PATH = "/protected"
 _TIMEOUT_S = 30.0
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+# As granian writes it, which serves every target.
+_LENGTH = b"\r\ncontent-length: "
+_AT_ONCE_BYTES = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +74,16 @@ def run(load: Load) -> Answers:
     """Run a load in this process."""
     requests = [_request(token) for token in load.tokens]
     source = itertools.cycle(requests) if load.repeats else iter(requests)
-    durations, statuses = array("q"), Counter[str]()
+    durations, statuses = array("q"), Counter[bytes]()
     poll = select.epoll()
     start_ns = time.perf_counter_ns()
     end_ns = start_ns + int((load.seconds or _TIMEOUT_S * 100) * 1e9)
     busy = {}
-    for _ in range(CONNECTIONS):
+    for request in itertools.islice(source, CONNECTIONS):
         connection = _Connection(load.port)
-        if connection.ask(source):
-            poll.register(connection.socket, select.EPOLLIN)
-            busy[connection.socket.fileno()] = connection
+        connection.ask(request)
+        poll.register(connection.number, select.EPOLLIN)
+        busy[connection.number] = connection
     while busy:
         ready = poll.poll(_TIMEOUT_S)
         if not ready:
@@ -95,56 +96,60 @@ def run(load: Load) -> Answers:
             now_ns = time.perf_counter_ns()
             statuses[status] += 1
             durations.append(now_ns - connection.asked_ns)
-            if now_ns >= end_ns or not connection.ask(source):
-                del busy[number]
+            following = next(source, None) if now_ns < end_ns else None
+            if following is None:
                 poll.unregister(number)
-                connection.socket.close()
+                busy.pop(number).close()
+            else:
+                connection.ask(following)
     return _summary(durations, statuses, (time.perf_counter_ns() - start_ns) / 1e9)
 
 
 class _Connection:
-    """One kept-alive connection with one question at a time."""
+    """One kept-alive connection with one question at a time.
 
-    __slots__ = ("_received", "asked_ns", "socket")
+    It takes as few steps as it can: what this process uses of the two cores, the server waits for.
+    """
+
+    __slots__ = ("_receive", "_received", "_send", "asked_ns", "close", "number")
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected = socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected.settimeout(None)  # or each call would first ask whether it may; the poll has the timeout
+        self._receive, self._send, self.close = connected.recv, connected.sendall, connected.close
         self._received = b""
+        self.number = connected.fileno()
         self.asked_ns = 0
 
-    def ask(self, source: Iterator[bytes]) -> bool:
-        """Send the next request; False when there is none."""
-        request = next(source, None)
-        if request is None:
-            return False
+    def ask(self, request: bytes) -> None:
+        """Send a request."""
         self.asked_ns = time.perf_counter_ns()
-        self.socket.sendall(request)
-        return True
+        self._send(request)
 
-    def read(self) -> str | None:
+    def read(self) -> bytes | None:
         """Return the status once the answer is complete."""
-        received = self.socket.recv(65536)
+        received = self._receive(_AT_ONCE_BYTES)
         if not received:
             raise ConnectionError("the server closed a kept-alive connection")
-        self._received += received
-        head, found, body = self._received.partition(b"\r\n\r\n")
-        if not found:
-            return None
-        length = _LENGTH.search(head)
-        if length is None:
-            raise ValueError(f"an answer without a length: {head!r}")
-        if len(body) < int(length[1]):
+        if self._received:
+            received = self._received + received
+        end = received.find(b"\r\n\r\n")
+        length = received.find(_LENGTH, 0, end)
+        if end >= 0 and length < 0:
+            raise ValueError(f"an answer without a length: {received!r}")
+        if end < 0 or len(received) - end - 4 < int(received[length + len(_LENGTH) : received.find(b"\r", length + 2)]):
+            self._received = received
             return None
         self._received = b""
-        return head[9:12].decode()
+        return received[9:12]
 
 
 def _request(token: str) -> bytes:
     return f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
 
 
-def _summary(durations: Sequence[int], statuses: dict[str, int], seconds: float) -> Answers:
+def _summary(durations: Sequence[int], statuses: Mapping[bytes, int], seconds: float) -> Answers:
     ordered = sorted(durations)
     count = len(ordered)
     return Answers(
@@ -152,7 +157,7 @@ def _summary(durations: Sequence[int], statuses: dict[str, int], seconds: float)
         seconds=seconds,
         p50_ms=ordered[count // 2] / 1e6,
         p99_ms=ordered[count * 99 // 100] / 1e6,
-        statuses=dict(statuses),
+        statuses={status.decode(): times for status, times in statuses.items()},
     )
 
 
