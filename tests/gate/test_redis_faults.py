@@ -146,6 +146,15 @@ class TestHungAndSlow:
         eventually(lambda: answers(store), "an answer after the delay")
         assert used_at_last(store, Charge(TWO, "ip:b")) == 0
 
+    def test_reason_is_the_time_that_was_over(self, proxy, open_at):
+        """And not a word of the system that says nothing to an operator."""
+        store = open_at(proxy.url, budget_s=IMPATIENT_S)
+        eventually(lambda: answers(store), "a first answer")
+        proxy.hold()
+        with pytest.raises(StoreUnavailableError, match=r"^no answer within the budget$"):
+            ask(store)
+        proxy.let_go()
+
     def test_interrupted_question_leaves_no_answer_behind(self, store, monkeypatch):
         """Whatever breaks in between question and answer, such as Ctrl-C."""
         ask(store)

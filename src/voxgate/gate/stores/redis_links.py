@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import socket
+import struct
 import threading
 import time
 import weakref
@@ -148,7 +150,7 @@ class KeptLink:
         except (RedisError, OSError, ValueError) as error:
             # ValueError: an answer that is not Redis' protocol.
             self.drop()
-            raise StoreUnavailableError(f"{type(error).__name__}: {error}") from error
+            raise StoreUnavailableError(_reason_of(error)) from error
         except BaseException:
             # Interrupted between question and answer: the answer must never be read as another's.
             self.drop()
@@ -166,8 +168,33 @@ class KeptLink:
         if mine.connection is None:
             mine.connection = self._connect()
             mine.connection.connect()
+            _keep_time_in_system(mine.connection)
             self._all.add(mine.connection)
         return mine.connection
+
+
+def _keep_time_in_system(connection: AbstractConnection) -> None:
+    """Have the system end a call that takes longer than the budget.
+
+    Python keeps a timeout by asking before each call whether the socket is ready: two calls more for each question, and
+    at each of them another thread may take the interpreter. TLS works no other way.
+    """
+    connected = getattr(connection, "_sock", None)
+    budget_s = connection.socket_timeout
+    if type(connected) is not socket.socket or not budget_s:
+        return
+    whole_s = int(budget_s)
+    budget = struct.pack("@ll", whole_s, int((budget_s - whole_s) * 1_000_000))  # struct timeval
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, budget)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, budget)
+    connected.settimeout(None)
+
+
+def _reason_of(error: Exception) -> str:
+    # The system's word for it, "temporarily unavailable", says nothing of time.
+    if isinstance(error.__context__, BlockingIOError):
+        return "no answer within the budget"
+    return f"{type(error).__name__}: {error}"
 
 
 def _is_stale(connection: AbstractConnection) -> bool:
