@@ -209,6 +209,17 @@ class TestOthers:
         assert client.get("/other/1", headers=cookie).status_code == 429
         assert client.get("/other/1").status_code == 401
 
+    def test_path_may_be_missing(self, make_app):
+        """As that of the root may be (PEP 3333)."""
+        app = make_app()
+        statuses = []
+        for _ in range(2):
+            environ = EnvironBuilder("/once", headers=bearer("x.y.z")).get_environ()
+            app(environ, lambda status, _: statuses.append(status[:3]))
+            del environ["PATH_INFO"]
+            app(environ, lambda status, _: statuses.append(status[:3]))
+        assert statuses == ["401", "404", "401", "404"]
+
 
 class TestTime:
     def test_wait_is_true_to_the_second(self, client, ann, clock, trips):

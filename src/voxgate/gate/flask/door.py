@@ -106,8 +106,8 @@ class Door:
             environ: The request.
             start_response: Takes status and headers.
             route: Where it goes.
-            shown: Names the credential in its headers.
-            is_known: Whether that has been refused here.
+            shown: The hash of the credential in its headers.
+            is_known: Whether it was refused here and an answer to that is kept.
         """
         if is_known or "HTTP_COOKIE" in environ or not route.rule.credentials:
             again = self._refuse_again(environ, start_response, route, shown=shown)

@@ -27,7 +27,7 @@ class Repeat:
         method: The request's method.
         path: Its path.
         scheme: Its scheme.
-        noted_at_ms: When the decision began.
+        noted_at_ms: When it was refused.
         life_ms: How long every byte of the answer is true; 0 where it was none of those that are sent again.
         version: What the store's version was.
         status: Status line.
@@ -49,10 +49,10 @@ class Repeat:
 
 
 class Repeats:
-    """For each credential the last answer that the memo gave it.
+    """For each credential that a header has shown, the last answer that refused it.
 
-    The memo knows a refusal by its route, whatever path, origin or method is asked, and an answer must be put together
-    from it; this has one ready. Nothing is sent from here longer than the memo would.
+    The memo knows a refusal by its route, whatever path or origin is asked, and an answer must be put together from it;
+    this has one ready. Nothing is sent from here for longer than the memo would.
 
     Args:
         clock: Source of time.
@@ -62,7 +62,7 @@ class Repeats:
 
     def __init__(self, *, clock: Clock, version: Callable[[], object], capacity: int = CAPACITY) -> None:
         self.kept: dict[int, Repeat] = {}
-        """What is kept, by `name_of` the credential; the memo knows nothing of header credentials that are not here."""
+        """What is kept, by the hash of the credential; of one that is not here the memo knows nothing either."""
         self._clock = clock
         self._version = version
         self._capacity = capacity
@@ -70,7 +70,7 @@ class Repeats:
     def send(self, repeat: Repeat, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes] | None:
         """Answer a request as one like it was, but for its id; None when it is another, or the answer too old."""
         if (
-            environ["PATH_INFO"] != repeat.path
+            environ.get("PATH_INFO", "") != repeat.path
             or environ["REQUEST_METHOD"] != repeat.method
             or environ["wsgi.url_scheme"] != repeat.scheme
             or not 0 <= self._clock.now_ms() - repeat.noted_at_ms < repeat.life_ms
@@ -98,7 +98,7 @@ class Repeats:
         """Keep the answer to a request whose refusal the memo remembers.
 
         Args:
-            shown: Names the credential.
+            shown: The hash of the credential.
             environ: The request.
             entry: What is remembered.
             also: Headers that the answer has beside those of the refusal.
@@ -112,7 +112,7 @@ class Repeats:
         (own, around, _, length), due_ms = entry.value.form(age_ms)
         self.kept[shown] = Repeat(
             method=environ["REQUEST_METHOD"],
-            path=environ["PATH_INFO"],
+            path=environ.get("PATH_INFO", ""),
             scheme=environ["wsgi.url_scheme"],
             noted_at_ms=entry.noted_at_ms,
             life_ms=0 if is_singular else min(entry.life_ms, due_ms),
