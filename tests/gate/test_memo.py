@@ -77,6 +77,14 @@ def test_memory_is_bounded(memo):
     assert memo.recall(CAPACITY + 499) is not None
 
 
+def test_everything_can_be_forgotten(memo):
+    """With new keys nothing holds that was said of tokens."""
+    memo.remember("a", LIMITED, "no")
+    memo.forget()
+    assert memo.recall("a") is None
+    assert len(memo) == 0
+
+
 def test_age_is_told_in_milliseconds(memo, clock):
     """So that a wait that is sent again is the wait that is left."""
     kept = memo.remember("a", LIMITED, "no")

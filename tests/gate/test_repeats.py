@@ -1,11 +1,15 @@
 """An answer that refused is sent again only to who would get the very same, and no longer than it is true."""
 
+import shutil
+
 import pytest
 from flask import Flask, jsonify
 from werkzeug.test import EnvironBuilder
 
 from voxgate.gate import Gate
 from voxgate.gate.flask.extension import Parts
+from voxgate.gate.signing import KeyFolder
+from voxgate.gate.tokens import Signer
 from voxgate.testing import bearer
 
 ORIGIN = "https://app.example"
@@ -14,10 +18,10 @@ SECRET = "0f7c9a1be4d2536880f1a2b3c4d5e6f7"
 
 @pytest.fixture
 def make_app(tmp_path, clock):
-    def make_app(**settings):
+    def make_app(signer=None, **settings):
         app = Flask("shop", instance_path=str(tmp_path))
         app.config.update(JWT_SECRET_KEY=SECRET, VOXGATE_CORS_ORIGINS=[ORIGIN], **settings)
-        gate = Gate(app, Parts(clock=clock))
+        gate = Gate(app, Parts(clock=clock, signer=signer))
 
         @app.post("/session")
         @gate.exempt
@@ -258,6 +262,26 @@ class TestTime:
         client.get("/once", headers=bearer(ann["token"]))
         app.extensions["voxgate"].admission.store.reset("user:ann")
         assert client.get("/once", headers=bearer(ann["token"])).status_code == 200
+
+
+def test_token_of_a_key_that_comes_late_is_accepted_with_it(tmp_path, clock, make_app):
+    """Another machine signs with a key whose file is not here yet; what was refused before it came is asked again."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    elsewhere = Signer(KeyFolder(there, clock=clock).open())
+    shutil.copy(there / "secret.key", here / "secret.key")
+    client = make_app(signer=Signer(KeyFolder(here, clock=clock).open())).test_client()
+    old = bearer(client.post("/session").get_json()["token"])
+    KeyFolder(there, clock=clock).rotate(overlap_s=3600)
+    clock.advance(1)
+    session_id = elsewhere.verify_access(old["Authorization"].removeprefix("Bearer "), now_ms=clock.now_ms()).session_id
+    new = bearer(elsewhere.issue_access("ann", session_id, now_ms=clock.now_ms()))
+    assert [client.get("/other/1", headers=new).status_code for _ in range(3)] == [401, 401, 401]
+    shutil.copy(there / "signing.json", here / "signing.new")
+    (here / "signing.new").replace(here / "signing.json")
+    clock.advance(1)
+    assert client.get("/other/1", headers=old).status_code == 200
+    assert client.get("/other/1", headers=new).status_code == 200
 
 
 def test_memory_is_bounded(app, client, monkeypatch):

@@ -15,8 +15,8 @@ from voxgate.gate.errors import Refusal
 
 # What other machines change of tiers and limits is seen within two seconds, the wait for the store included.
 MAX_AGE_MS = 1800
-# What ended stays ended, and a bad signature stays bad; only a clock that was wrong or a key that came late mends it.
-MAX_AGE_FOR_GOOD_MS = 10_000
+# What ended stays ended, and a bad signature stays bad while the keys are the same; only a wrong clock can mend that.
+MAX_AGE_FOR_GOOD_MS = 30_000
 CAPACITY = 10_000
 
 _FOR_GOOD = frozenset({"TOKEN_REVOKED", "TOKEN_EXPIRED", "INVALID_TOKEN", "API_KEY_INVALID"})
@@ -82,3 +82,8 @@ class Memo(Generic[T]):
                 self._entries.popitem(last=False)
             self._entries[key] = entry
         return entry
+
+    def forget(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 
 from voxgate.gate import api_keys
@@ -81,6 +81,7 @@ class Verifier:
         self._confirmed: dict[str, int] = {}
         self._keys_version = signer.keys.version
         self._looked_ms = self._look_again_ms = 0
+        self._with_new_keys: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._readers = {
             CredentialKind.ACCESS: self._read_access,
@@ -121,6 +122,10 @@ class Verifier:
                 self._verified[key] = (until_ms, query)
         return query
 
+    def on_new_keys(self, call: Callable[[], None]) -> None:
+        """Have something called whenever a key has come or gone: what was refused before may be accepted now."""
+        self._with_new_keys.append(call)
+
     def take_confirmed(self) -> dict[str, int]:
         """Return for sessions the newest generation whose access token was shown since this was asked, and forget it.
 
@@ -137,6 +142,8 @@ class Verifier:
             with self._lock:
                 self._verified.clear()
                 self._keys_version = keys.version
+            for call in self._with_new_keys:
+                call()
 
     def _read_access(self, route: GuardedRoute, text: str) -> tuple[int, Query | Refusal]:
         claims = self._signer.verify_access(text, now_ms=self._clock.now_ms())

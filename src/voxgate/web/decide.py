@@ -47,7 +47,7 @@ class Edge:
 
     def decide(self, target: Target) -> Decision:
         """Decide what the caller of this request wants elsewhere; a remembered refusal costs no store call."""
-        memo = self._memo = self._memo or Memo(clock=self._clock, version=gate.admission.store.version)
+        memo = self._memo = self._memo or self._open_memo()
         route = self.rules.route_of(target)
         key = _key_of(route)
         known = memo.recall(key)
@@ -58,6 +58,12 @@ class Edge:
         if decision.refusal is not None:
             memo.remember(key, decision.refusal, decision)
         return decision
+
+    def _open_memo(self) -> Memo[Decision]:
+        admission = gate.admission
+        memo: Memo[Decision] = Memo(clock=self._clock, version=admission.store.version)
+        admission.verifier.on_new_keys(memo.forget)
+        return memo
 
 
 class Rest(PathConverter):

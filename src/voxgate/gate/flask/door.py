@@ -64,6 +64,8 @@ class Door:
         self._memo: Memo[WrittenRefusal] = Memo(clock=clock, version=version)
         self.repeats = Repeats(clock=clock, version=version)
         """Answers that are ready to be sent again."""
+        admission.verifier.on_new_keys(self._memo.forget)
+        admission.verifier.on_new_keys(self.repeats.kept.clear)
         self._table = table
         self._browsers = browsers
         self._cors = browsers.cors
