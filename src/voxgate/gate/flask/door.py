@@ -64,8 +64,9 @@ class Door:
         self._memo: Memo[WrittenRefusal] = Memo(clock=clock, version=version)
         self.repeats = Repeats(clock=clock, version=version)
         """Answers that are ready to be sent again."""
+        self._kept = self.repeats.kept
         admission.verifier.on_new_keys(self._memo.forget)
-        admission.verifier.on_new_keys(self.repeats.kept.clear)
+        admission.verifier.on_new_keys(self._kept.clear)
         self._table = table
         self._browsers = browsers
         self._cors = browsers.cors
@@ -76,7 +77,7 @@ class Door:
         """Answer a refusal at once, or let the application answer and complete its headers."""
         # Python's keyed hash is enough of a name for what can only refuse; what can admit is named by SHA-256.
         shown = hash((environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY")))
-        repeat = self.repeats.kept.get(shown)
+        repeat = self._kept.get(shown)
         if repeat is not None:
             again = self.repeats.send(repeat, environ, start_response)
             if again is not None:
