@@ -175,8 +175,9 @@ class TestBug:
 class TestRefusedInside:
     def test_gates_own_answer_passes(self, app, client):
         """A refusal that the gate raises within Flask leaves as the gate made it."""
-        inner = app.wsgi_app._inner
-        app.wsgi_app._inner = lambda environ, start: inner({**environ, "PATH_INFO": f"{V1}/auth/me"}, start)
+        door = app.extensions["voxgate"].door
+        inner = door._inner
+        door._inner = lambda environ, start: inner({**environ, "PATH_INFO": f"{V1}/auth/me"}, start)
         answer = client.get("/elsewhere")
         assert answer.status_code == 401
         assert answer.get_json()["code"] == "TOKEN_MISSING"
