@@ -143,3 +143,12 @@ def admission(store, signer, clock, directory, told):
         directory=directory,
         emit=lambda event, fields: told.append((event, dict(fields))),
     )
+
+
+@pytest.fixture
+def trips(app, monkeypatch):
+    """Every question that the gate of an application asks its store from now on."""
+    store, calls = app.extensions["voxgate"].admission.store, []
+    real = store.decide
+    monkeypatch.setattr(store, "decide", lambda query: (calls.append(query), real(query))[1])
+    return calls

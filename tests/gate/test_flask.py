@@ -738,13 +738,6 @@ def test_library_offers_the_gate_by_one_name():
 class TestRememberedRefusals:
     """A refusal that cannot have changed is answered by the door alone."""
 
-    @pytest.fixture
-    def trips(self, app, monkeypatch):
-        store, calls = app.extensions["voxgate"].admission.store, []
-        real = store.decide
-        monkeypatch.setattr(store, "decide", lambda query: (calls.append(query), real(query))[1])
-        return calls
-
     def exhaust(self, client, ann):
         for _ in range(2):
             client.get("/read/1", headers=bearer(ann["access"]))

@@ -68,14 +68,6 @@ def ann(client):
     return ann
 
 
-@pytest.fixture
-def trips(app, monkeypatch):
-    store, calls = app.extensions["voxgate"].admission.store, []
-    real = store.decide
-    monkeypatch.setattr(store, "decide", lambda query: (calls.append(query), real(query))[1])
-    return calls
-
-
 def told(answer):
     """Return what must be the same in every answer of a kind: all but the id of the request."""
     body = answer.get_json()

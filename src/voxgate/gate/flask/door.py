@@ -112,7 +112,9 @@ class Door:
             shown: The hash of the credential in its headers.
             is_known: Whether it was refused here and an answer to that is kept.
         """
-        if is_known or "HTTP_COOKIE" in environ or not route.rule.credentials:
+        if "HTTP_COOKIE" in environ:
+            self._browsers.cookies.present(environ, route.rule)
+        if is_known or SHOWN in environ or not route.rule.credentials:
             again = self._refuse_again(environ, start_response, route, shown=shown)
             if again is not None:
                 return again
@@ -131,8 +133,6 @@ class Door:
         self, environ: dict[str, Any], start_response: "StartResponse", route: GuardedRoute, *, shown: int
     ) -> Iterable[bytes] | None:
         """Send what the memo remembers, and have the answer ready for the next request like this one."""
-        if "HTTP_COOKIE" in environ:
-            self._browsers.cookies.present(environ, route.rule)
         known = self._memo.recall(_key_of(environ, route, shown))
         if known is None:
             return None

@@ -62,7 +62,7 @@ class Repeats:
 
     def __init__(self, *, clock: Clock, version: Callable[[], object], capacity: int = CAPACITY) -> None:
         self.kept: dict[int, Repeat] = {}
-        """What is kept, by the hash of the credential; of one that is not here the memo knows nothing either."""
+        """What is kept, by the hash of the credential; one that is not here is decided anew, whatever the memo has."""
         self._clock = clock
         self._version = version
         self._capacity = capacity
