@@ -4,6 +4,7 @@ import inspect
 import os
 import re
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 
@@ -333,6 +334,14 @@ class Test503:
 
 
 class TestRequestIds:
+    def test_no_two_are_alike_whichever_threads_ask(self):
+        """Thousands of them, and each of the length that the answers count with."""
+        with ThreadPoolExecutor(4) as threads:
+            asked = threads.map(lambda _: [request_id({}) for _ in range(5000)], range(4))
+            ids = [each for of_one in asked for each in of_one]
+        assert len(set(ids)) == 20_000
+        assert all(re.fullmatch(r"[0-9a-f]{32}", each) for each in ids)
+
     def test_ids_differ_also_in_a_forked_process(self):
         """A child has numbers of its own."""
         here = {request_id({}) for _ in range(100)}
